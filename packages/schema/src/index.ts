@@ -1,1 +1,2 @@
-export {}
+export { formatProblem, type Problem, type Severity, type SourceSpan } from './problem.ts'
+export { type InputKind, inputKinds, type RecordMeta } from './record.ts'
