@@ -1,1 +1,11 @@
-export {}
+export {
+  problemAt,
+  readXml,
+  spanAt,
+  type XmlAttribute,
+  type XmlElement,
+  type XmlFile,
+  xmlAttributesMax,
+  xmlDepthMax,
+  xmlValueLengthMax,
+} from './xml.ts'
