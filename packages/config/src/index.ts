@@ -1,4 +1,31 @@
 export {
+  type ClusterConfig,
+  type Configuration,
+  type ConfigurationReading,
+  defaultConfiguration,
+  type RemoteConfig,
+  type RulesetConfig,
+  type RulesetFolder,
+  readConfiguration,
+  type WebhookAuth,
+} from './configuration.ts'
+export { configLengthMax, type Finding } from './examine.ts'
+export { configurationReference } from './reference.ts'
+export {
+  type ListFile,
+  type ResolveOptions,
+  type RulesetFiles,
+  type RulesetFilesReading,
+  type RulesetTexts,
+  readRulesetFiles,
+  resolveRuleset,
+  rulesetFileLengthMax,
+  rulesetFromPaths,
+  type SourceFile,
+  sortByBaseName,
+} from './ruleset-files.ts'
+export { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
+export {
   problemAt,
   readXml,
   spanAt,
