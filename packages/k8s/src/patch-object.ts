@@ -1,0 +1,100 @@
+/**
+ * The object that a write leaves behind, as far as the event tells: the response of a patch when it is there, else the request; of a JSON
+ * patch (RFC 6902) the parts that it sets.
+ */
+import { isRecord, type JsonRecord, recordOf, textIn } from './untrusted.ts'
+
+export interface Resulting {
+  readonly object: JsonRecord | undefined
+  /** True when only the changed parts are known. */
+  readonly partial: boolean
+}
+
+/** Most operations of one JSON patch, and most steps of one path, that are followed. */
+const operationsMax = 256
+const stepsMax = 32
+
+/**
+ * What results. A patch that touches neither spec, rules, subjects nor labels cannot make an object dangerous: then there is nothing to
+ * judge, or each controller that labels an old privileged pod would raise the finding again.
+ */
+export function resultingObject(request: unknown, response: unknown, verb: string): Resulting {
+  if (verb !== 'patch') return { object: recordOf(request) ?? whole(response), partial: false }
+  const change = Array.isArray(request) ? settingsOf(request) : recordOf(request)
+  const result = whole(response)
+  if (change === undefined) return { object: result, partial: false }
+  if (!touches(change)) return { object: undefined, partial: true }
+  return result === undefined ? { object: change, partial: true } : { object: result, partial: false }
+}
+
+/** A response that is an object of its own, not a Status that says why nothing was written. */
+function whole(response: unknown): JsonRecord | undefined {
+  const object = recordOf(response)
+  return object === undefined || object.kind === 'Status' ? undefined : object
+}
+
+function touches(change: JsonRecord): boolean {
+  if (['spec', 'template', 'rules', 'subjects', 'roleRef', '$patch'].some((name) => Object.hasOwn(change, name)))
+    return true
+  const metadata = recordOf(change.metadata)
+  return metadata !== undefined && Object.hasOwn(metadata, 'labels')
+}
+
+type Slot = Map<string, unknown>
+
+/** What the `add` and `replace` operations set, as one object; removals appear as null. Names are map keys, so none is special. */
+function settingsOf(operations: readonly unknown[]): JsonRecord {
+  const root: Slot = new Map()
+  for (const entry of operations.slice(0, operationsMax)) {
+    const operation = recordOf(entry)
+    const path = textIn(operation?.path)
+    const op = operation?.op
+    if (operation === undefined || path === undefined || (op !== 'add' && op !== 'replace' && op !== 'remove')) continue
+    const value = op === 'remove' ? null : operation.value
+    if (path === '') {
+      if (isRecord(value)) for (const [name, part] of Object.entries(value)) root.set(name, part)
+      continue
+    }
+    set(
+      root,
+      path
+        .split('/')
+        .slice(1, stepsMax + 1)
+        .map(unescapeStep),
+      value,
+    )
+  }
+  return plain(root)
+}
+
+function unescapeStep(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+function set(root: Slot, steps: readonly string[], value: unknown): void {
+  let slot = root
+  for (const step of steps.slice(0, -1)) {
+    let next = slot.get(step)
+    if (!(next instanceof Map)) {
+      next = new Map<string, unknown>(
+        isRecord(next) ? Object.entries(next) : Array.isArray(next) ? next.map((v, n) => [String(n), v]) : [],
+      )
+      slot.set(step, next)
+    }
+    if (next instanceof Map) slot = next
+  }
+  const last = steps.at(-1)
+  if (last !== undefined) slot.set(last === '-' ? `-${slot.size}` : last, value)
+}
+
+/** Maps as objects without a prototype; a map whose names are all indices (or appended) is an array again. */
+function plain(slot: Slot): JsonRecord {
+  const object: Record<string, unknown> = Object.create(null)
+  for (const [name, value] of slot) object[name] = value instanceof Map ? plainOrList(value) : value
+  return object
+}
+
+function plainOrList(slot: Slot): unknown {
+  const isList = slot.size > 0 && [...slot.keys()].every((name) => /^(?:\d+|-\d*)$/.test(name))
+  return isList ? [...slot.values()].map((value) => (value instanceof Map ? plainOrList(value) : value)) : plain(slot)
+}
