@@ -1,1 +1,17 @@
-export {}
+/** Pattern languages of rules and decoders: one contract, a file per dialect. */
+export {
+  type Compiled,
+  type Dialect,
+  isPattern,
+  type Needs,
+  noMatch,
+  type Pattern,
+  type PatternError,
+  patternLengthMax,
+} from './contract.ts'
+export { compileOsmatch } from './osmatch.ts'
+export { compileOsregex } from './osregex.ts'
+export { compilePcre2 } from './pcre2.ts'
+export { compileString } from './string.ts'
+export { type Guarded, withDeadline } from './watchdog.ts'
+export { wordMatch } from './word-match.ts'

@@ -1,0 +1,224 @@
+/**
+ * The exact osregex matcher: the procedure of engine.md 6.4, written down literally. It is the oracle of every faster
+ * form. Not a backtracking engine: one pass with an undo stack of four, so matches that a regular expression would
+ * find may be missed, and that is wanted.
+ */
+import { noMatch } from './contract.ts'
+import {
+  classTables,
+  foldTable,
+  kindEnd,
+  kindLiteral,
+  kindParen,
+  kindToken,
+  type OsregexAlternative,
+  type OsregexSyntax,
+  quantifierNone,
+  quantifierPlus,
+  quantifierStar,
+} from './osregex-syntax.ts'
+
+/** `last` while unset; below -1, which is a real result. */
+const unset = -3
+
+/** Positions of the parentheses of the alternative being scanned; -1 = not recorded. */
+let positions = new Int32Array(64)
+
+/**
+ * Scans the subject with each alternative in turn. `groups` is filled when given; its length is the number of groups
+ * recorded. `wanted` = "groups are wanted" of the spec, which also changes some results.
+ */
+export function scanOsregex(syntax: OsregexSyntax, subject: string, wanted: boolean, groups: string[] | null): number {
+  if (groups !== null) groups.length = 0
+  for (const alternative of syntax.alternatives) {
+    const result = scanAlternative(alternative, subject, wanted)
+    if (result === noMatch) continue
+    if (groups !== null) collectGroups(alternative, subject, groups)
+    return result
+  }
+  return noMatch
+}
+
+function collectGroups(alternative: OsregexAlternative, subject: string, groups: string[]): void {
+  for (let paren = 0; paren + 1 < alternative.parenCount; paren += 2) {
+    const from = positions[paren] ?? -1
+    const to = positions[paren + 1] ?? -1
+    if (from < 0 || to < 0) return
+    groups.push(subject.slice(from, to))
+  }
+}
+
+/** Runs one alternative (6.4). Returns the result index or `noMatch`; leaves the positions of parentheses behind. */
+export function scanAlternative(alternative: OsregexAlternative, subject: string, wanted: boolean): number {
+  const { kinds, quantifiers, values, parens, parenCount, anchoredStart, anchoredEnd } = alternative
+  if (positions.length < parenCount) positions = new Int32Array(parenCount * 2)
+  positions.fill(-1, 0, parenCount)
+  const length = subject.length
+  const slotPattern = [0, 0, 0, 0]
+  const slotSubject = [0, 0, 0, 0]
+  let slots = 0
+  let i = 0
+  let p = 0
+  let last = 0
+  let retry = unset
+  let looping = false
+
+  while (i < length) {
+    const byte = subject.charCodeAt(i)
+    const folded = foldTable[byte] ?? byte
+    let failed = false
+
+    // Step 1: at most one parenthesis a round.
+    let kind = kinds[p] ?? kindEnd
+    if (kind === kindEnd) {
+      if (!anchoredEnd) return last
+      failed = true
+    } else if (kind === kindParen) {
+      positions[parens[p] ?? 0] = i
+      p++
+      kind = kinds[p] ?? kindEnd
+      if (kind === kindEnd) {
+        if (!anchoredEnd) return last
+        failed = true
+      }
+    }
+
+    if (!failed && kind === kindToken) {
+      const quantifier = quantifiers[p] ?? quantifierNone
+      if (fitsAt(values, p, byte)) {
+        if (quantifier === quantifierNone) {
+          p += 2
+          if (retry === unset) retry = i
+          last = i
+          i++
+          continue
+        }
+        if (quantifier === quantifierStar) looping = true
+        let q = p + 3
+        if (looping) {
+          let paren = -1
+          if (kinds[q] === kindParen) {
+            paren = parens[q] ?? 0
+            q++
+          }
+          let width = -1
+          const following = kinds[q] ?? kindEnd
+          if (following === kindEnd) width = 1
+          else if (following === kindToken) {
+            if (fitsAt(values, q, byte)) width = quantifiers[q] === quantifierNone ? 2 : 0
+          } else if (values[q] === folded) {
+            looping = false
+            width = 1
+          }
+          if (width >= 0) {
+            if (paren >= 0) positions[paren] = looping && width === 1 ? i + 1 : i
+            if (following !== kindEnd) {
+              if (slots < 4) {
+                slotPattern[slots] = p
+                slotSubject[slots] = i
+                slots++
+              }
+              p = q + width
+            }
+            if (following === kindEnd) {
+              i++
+              continue
+            }
+          }
+        } else {
+          if (kinds[q] === kindParen && wanted) positions[parens[q] ?? 0] = i + 1 === length ? i + 1 : i
+          looping = true
+        }
+        last = i
+        i++
+        continue
+      }
+      // The byte does not fit.
+      if ((kinds[p + 2] === kindEnd || kinds[p + 3] === kindEnd) && looping && last !== unset) {
+        last = i
+        if (!anchoredEnd) return last
+        looping = false
+      } else if (quantifier === quantifierPlus && looping) {
+        p += 3
+        looping = false
+        continue
+      } else if (quantifier === quantifierStar) {
+        p += 3
+        last = i - 1
+        looping = false
+        continue
+      } else {
+        looping = false
+      }
+      failed = true
+    } else if (!failed) {
+      // Step 3: a literal; a second parenthesis in a row is one too.
+      if (values[p] === folded) {
+        p++
+        if (retry === unset) retry = i
+        last = i
+        i++
+        continue
+      }
+    }
+
+    // Failure step.
+    if (slots > 0) {
+      slots--
+      p = slotPattern[slots] ?? 0
+      i = (slotSubject[slots] ?? 0) + 1
+      continue
+    }
+    if (anchoredStart) return noMatch
+    if (retry !== unset) {
+      i = retry
+      retry = unset
+    }
+    p = 0
+    last = unset
+    i++
+  }
+  return atEnd(alternative, p, looping, length, wanted) && last !== unset ? last : noMatch
+}
+
+function fitsAt(values: Uint8Array, at: number, byte: number): boolean {
+  return classTables[values[at] ?? 0]?.[byte] === 1
+}
+
+/** The subject is used up: may the rest of the pattern be empty? Moves are kept from one condition to the next. */
+function atEnd(
+  alternative: OsregexAlternative,
+  from: number,
+  looping: boolean,
+  length: number,
+  wanted: boolean,
+): boolean {
+  const { kinds, quantifiers, parens } = alternative
+  let p = from
+  const skipParen = (): boolean => {
+    if (kinds[p] === kindParen) p++
+    return kinds[p] === kindEnd
+  }
+  const skipStar = (): boolean => {
+    if (kinds[p] !== kindToken) return false
+    const star = quantifiers[p] === quantifierStar
+    p += 2
+    if (!star) return false
+    p++
+    return skipParen()
+  }
+  if (wanted) {
+    while (kinds[p] === kindToken && quantifiers[p] === quantifierStar) p += 3
+    if (kinds[p] === kindParen) positions[parens[p] ?? 0] = length
+  }
+  if (skipParen()) return true
+  if (kinds[p] === kindToken && looping) {
+    const quantifier = quantifiers[p] ?? quantifierNone
+    p += quantifier === quantifierNone ? 2 : 3
+    if (quantifier !== quantifierNone) {
+      if (skipParen()) return true
+      if (skipStar()) return true
+    }
+  }
+  return skipStar()
+}
