@@ -1,1 +1,1 @@
-export {}
+export { CliFailure, type ExitCode, exitCodes } from './failure.ts'

@@ -10,6 +10,7 @@ export {
   type WebhookAuth,
 } from './configuration.ts'
 export { configLengthMax, type Finding } from './examine.ts'
+export { type HomeChoice, homeFolder, productDir, serviceHome } from './home-folder.ts'
 export { configurationReference } from './reference.ts'
 export {
   type ListFile,

@@ -1,1 +1,8 @@
-export {}
+/** Other rooms ask the running manager; the manager itself is a program, `main.ts`. */
+import { join } from 'node:path'
+
+export { askManager, ControlError } from './control-client.ts'
+export type { ControlAnswers, ReloadAnswer, StatusAnswer } from './control-protocol.ts'
+
+/** The file that runs the manager. */
+export const managerMain: string = join(import.meta.dirname, 'main.ts')

@@ -1,0 +1,38 @@
+/** Every command of `dogwatch`, in the order of its help. To add one: a file beside this one, and a line here. */
+import type { CommandEntry } from '../command.ts'
+
+export const commands: readonly CommandEntry[] = [
+  { words: ['manager'], summary: 'run the manager in the foreground', load: () => import('./manager.ts') },
+  { words: ['status'], summary: 'what the running manager is doing', load: () => import('./status.ts') },
+  {
+    words: ['config', 'check'],
+    summary: 'say what becomes of each element of ossec.conf',
+    load: () => import('./config-check.ts'),
+  },
+  {
+    words: ['certs', 'init'],
+    summary: 'make an authority and a server certificate',
+    load: () => import('./certs-init.ts'),
+  },
+  {
+    words: ['certs', 'issue'],
+    summary: 'issue a server or client certificate',
+    load: () => import('./certs-issue.ts'),
+  },
+  { words: ['certs', 'renew'], summary: 'renew certificates that end soon', load: () => import('./certs-renew.ts') },
+  {
+    words: ['certs', 'show'],
+    summary: 'show certificates, and what is wrong with them',
+    load: () => import('./certs-show.ts'),
+  },
+  {
+    words: ['ruleset', 'check'],
+    summary: 'load a ruleset and name every mistake in it',
+    load: () => import('./ruleset-check.ts'),
+  },
+  {
+    words: ['ruleset', 'reload'],
+    summary: 'let the running manager load its ruleset anew',
+    load: () => import('./ruleset-reload.ts'),
+  },
+]

@@ -1,0 +1,112 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commands } from './commands/index.ts'
+import { runProgram } from './program.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'))
+  mkdirSync(join(folder, 'etc'))
+  writeFileSync(
+    join(folder, 'etc/ossec.conf'),
+    '<ossec_config>\n<global><logall>ja</logall></global>\n<quux/></ossec_config>',
+  )
+  writeFileSync(join(folder, 'sound.conf'), '<ossec_config><syscheck/></ossec_config>')
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function run(...argv: string[]) {
+  const out: string[] = []
+  const err: string[] = []
+  const status = await runProgram(
+    commands,
+    argv,
+    {
+      say: (line) => out.push(`${line}\n`),
+      note: (line) => err.push(`${line}\n`),
+      isTerminal: false,
+      home: (flag) => flag ?? folder,
+    },
+    { out: (text) => out.push(text), err: (text) => err.push(text) },
+    false,
+  )
+  return { status, out: out.join(''), err: err.join('') }
+}
+
+const cases: [says: string, argv: string[], status: number, out: RegExp, err: RegExp][] = [
+  ['without a command shows the help, as a wrong use', [], 2, /^$/, /Usage: dogwatch <command>/],
+  ['--help is an answer', ['--help'], 0, /Exit status:/, /^$/],
+  ['--version is an answer', ['--version'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
+  ['an unknown command suggests one', ['statos'], 2, /^$/, /Did you mean status\?/],
+  ['an unknown option is a wrong use', ['config', 'check', '--jsn'], 2, /^$/, /unknown option '--jsn'/],
+  ['a group without a command shows its help', ['certs'], 2, /^$/, /Usage: dogwatch certs <command>/],
+  ['help of a command has examples', ['ruleset', 'reload', '--help'], 0, /Examples:\n {2}# /, /^$/],
+  ['a bad number names the option', ['certs', 'renew', '--within', 'x'], 2, /^$/, /--within.*whole number from 0/],
+  ['a bad choice names the choices', ['certs', 'issue', 'mail'], 2, /^$/, /Allowed choices are server, client/],
+  ['what is missing on the line is a wrong use', ['certs', 'issue', 'client'], 2, /^$/, /^dogwatch: name the client/],
+  [
+    'a manager that is not there is one line',
+    ['status'],
+    3,
+    /^$/,
+    /^dogwatch: no manager is running with the home .+\n$/,
+  ],
+  [
+    'a file that is not there is one line',
+    ['config', 'check', '/none'],
+    3,
+    /^$/,
+    /^dogwatch: \/none is not there; .+\n$/,
+  ],
+]
+describe('the command line', () => {
+  for (const [says, argv, status, out, err] of cases) {
+    test(says, async () => {
+      const result = await run(...argv)
+      expect(result.err).toMatch(err)
+      expect(result.out).toMatch(out)
+      expect(result.status).toBe(status)
+    })
+  }
+})
+
+describe('config check', () => {
+  test('says for each element what becomes of it, with its line', async () => {
+    const { status, out } = await run('config', 'check')
+    const path = join(folder, 'etc/ossec.conf')
+    expect(out).toContain(`${path}:2: understood: global/logall — `)
+    expect(out).toContain(`${path}:3: unknown: quux — `)
+    expect(out).toContain(`${path}:2:9: error: <logall>: \`ja\` is neither yes nor no`)
+    expect(out).toMatch(/3 understood, 0 ignored on purpose, 1 unknown; 1 error, 1 warning\n$/)
+    expect(status).toBe(1)
+  })
+
+  test('is content with a sound file', async () => {
+    const { status, out } = await run('config', 'check', join(folder, 'sound.conf'), '--quiet')
+    expect([status, out.trim().split('\n').length]).toEqual([0, 1])
+  })
+
+  test('speaks JSON', async () => {
+    const { out } = await run('config', 'check', join(folder, 'sound.conf'), '--json')
+    expect(JSON.parse(out)).toMatchObject({ understood: 1, ignored: 1, unknown: 0, errors: 0, warnings: 0 })
+  })
+})
+
+describe('certs', () => {
+  test('are made, shown and renewed', async () => {
+    const home = join(folder, 'certs-home')
+    mkdirSync(home)
+    expect((await run('certs', 'show', '--home', home)).status).toBe(1)
+    const made = await run('certs', 'init', '--home', home, '--name', 'dogwatch.example.com')
+    expect([made.err, made.status]).toEqual(['', 0])
+    expect((await run('certs', 'init', '--home', home)).err).toMatch(/^dogwatch: .+--force\n$/)
+    expect((await run('certs', 'issue', 'client', 'prod', '--home', home)).status).toBe(0)
+    const shown = await run('certs', 'show', '--home', home)
+    expect(shown.out).toContain('dogwatch.example.com')
+    expect(shown.out).toContain('client-prod.pem')
+    expect(shown.status).toBe(0)
+    expect((await run('certs', 'renew', '--home', home)).err).toBe('no certificate of ours ends within 30 days\n')
+  })
+})
