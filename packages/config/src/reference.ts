@@ -23,7 +23,7 @@ Dogwatch is configured by \`<home>/etc/ossec.conf\`, in Wazuh's own format. A fi
 with its line.
 
 - There may be several \`<ossec_config>\` and several sections of one name; they add up. Of an element that stands twice, the last one
-  counts, unless the table says *adds* or *each*.
+  counts, unless the table says _adds_ or _each_.
 - **time**: a number with \`s\`, \`m\`, \`h\`, \`d\` or \`w\`; without a unit, seconds. **size**: a number with \`B\`, \`KB\`, \`MB\`, \`GB\` or \`TB\`, in
   powers of 1024; without a unit, bytes.
 - **path**: relative to the home folder, unless it begins with \`/\`. A path that begins with \`ruleset/\` or \`etc/lists/\` and is not in the home is taken
@@ -31,7 +31,7 @@ with its line.
 - What a flag of the command line says (\`--port-webhook\`, \`--port-metrics\` …) goes before the file.
 - An unknown element is a warning and passed over. A bad value, or an element in the wrong section, is an error: the manager does not start,
   and on a reload keeps what it has.
-- *Ours* marks what Wazuh does not have.
+- _Ours_ marks what Wazuh does not have.
 
 A file of its own is rarely longer than this:
 
@@ -72,7 +72,8 @@ function sectionText(section: Row, all: readonly Row[]): string {
       ({ path, kind }) => kind === 'section' && path === row.path.slice(0, row.path.lastIndexOf('/')),
     )
     const name = row.path.slice(section.path.length + 1).replaceAll('/', '><')
-    return `| \`<${name}>\` | ${holds(row)} | ${preset(row)} | ${says(row)}${owner?.several === 'each' && owner !== section ? ' (each)' : ''} |`
+    const each = owner?.several === 'each' && owner !== section ? ' (each)' : ''
+    return [`\`<${name}>\``, holds(row), preset(row), `${says(row)}${each}`]
   })
   const obsolete = rows.filter(
     ({ path, use, kind }) => use === 'ignored' && kind !== 'section' && path.startsWith(`${section.path}/`),
@@ -84,9 +85,7 @@ function sectionText(section: Row, all: readonly Row[]): string {
     '',
     `${section.says}. ${marks.join(' ')}`.trim(),
     '',
-    '| element | holds | default | meaning |',
-    '|---|---|---|---|',
-    ...lines,
+    ...tableLines([['element', 'holds', 'default', 'meaning'], ...lines]),
     passed,
   ].join('\n')
 }
@@ -117,23 +116,21 @@ function preset(row: Row): string {
 
 function says(row: Row): string {
   const several = row.several === 'add' ? '; several add up' : ''
-  return `${row.says}${several}${row.waits === undefined ? '' : ` *(without effect so far: ${row.waits})*`}`
+  return `${row.says}${several}${row.waits === undefined ? '' : ` _(without effect so far: ${row.waits})_`}`
 }
 
 function ignoredText(): string {
   const sections = rows.filter(({ path, use, kind }) => use === 'ignored' && kind === 'section' && !path.includes('/'))
   const lines = sections.map((section) => {
     const name = section.path.replace(/^(\w+)\[(.+)\]$/, '$1 name="$2"')
-    return `| \`<${name}>\` | ${section.says} |`
+    return [`\`<${name}>\``, section.says]
   })
   return [
     '## Sections that are ignored on purpose',
     '',
     'They may stand in the file; elements that they do not have in Wazuh are reported as unknown.',
     '',
-    '| section | reason |',
-    '|---|---|',
-    ...lines,
+    ...tableLines([['section', 'reason'], ...lines]),
     '',
   ].join('\n')
 }
@@ -144,4 +141,15 @@ function groupByReason(ignored: readonly Row[], prefix: string): string[] {
     const names = members.map(({ path }) => `\`<${path.slice(prefix.length).replaceAll('/', '><')}>\``)
     return `${names.join(', ')} (${reason})`
   })
+}
+
+/** A Markdown table with its columns in line, as the formatter leaves it. The first row is the head. */
+function tableLines(cells: readonly (readonly string[])[]): string[] {
+  const widths = (cells[0] ?? []).map((_, column) =>
+    Math.max(3, ...cells.map((row) => [...(row[column] ?? '')].length)),
+  )
+  const line = (row: readonly string[]): string =>
+    `| ${widths.map((width, column) => `${row[column] ?? ''}${' '.repeat(width - [...(row[column] ?? '')].length)}`).join(' | ')} |`
+  const [head = [], ...body] = cells
+  return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body.map(line)]
 }

@@ -1,0 +1,52 @@
+/** The home folder: made with its first files when it is new, completed when something is missing; what is there is never changed. */
+import { constants, copyFileSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Folders of a home (spec: design, part 1), with their modes. */
+const folders: readonly (readonly [path: string, mode: number])[] = [
+  ['', 0o750],
+  ['etc', 0o750],
+  ['etc/decoders', 0o750],
+  ['etc/rules', 0o750],
+  ['etc/lists', 0o750],
+  ['etc/shared', 0o750],
+  ['etc/shared/default', 0o750],
+  ['certs', 0o750],
+  ['logs', 0o750],
+  ['logs/alerts', 0o750],
+  ['logs/archives', 0o750],
+  ['queue', 0o700],
+  ['store', 0o700],
+]
+
+/** First files: the configuration, and the rules of the audit recipe as the user's own (spec: contracts, part 2). */
+const files: readonly (readonly [from: string, to: string])[] = [
+  ['ossec.conf', 'etc/ossec.conf'],
+  ['local_rules.xml', 'etc/rules/local_rules.xml'],
+]
+
+export interface HomeLayout {
+  readonly home: string
+  /** Paths made now; the configuration among them means that the home is new. */
+  readonly made: readonly string[]
+}
+
+/** Makes what is missing. Local rules are only put into a home that has no configuration yet, so that deleting them is respected. */
+export function layOutHome(home: string): HomeLayout {
+  const made: string[] = []
+  for (const [path, mode] of folders) {
+    const folder = join(home, path)
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue
+    mkdirSync(folder, { recursive: true, mode })
+    made.push(folder)
+  }
+  const isNew = statSync(join(home, 'etc/ossec.conf'), { throwIfNoEntry: false }) === undefined
+  if (!isNew) return { home, made }
+  for (const [from, to] of files) {
+    const target = join(home, to)
+    if (statSync(target, { throwIfNoEntry: false }) !== undefined) continue
+    copyFileSync(join(import.meta.dirname, '../initial', from), target, constants.COPYFILE_EXCL)
+    made.push(target)
+  }
+  return { home, made }
+}
