@@ -1,0 +1,422 @@
+/**
+ * The JSON plugin decoder (spec: engine, part 7.1): walks a document's leaves in order and stores each under its dotted path.
+ *
+ * Senders repeat the same documents with other values. The text between two leaves is therefore learnt: behind a leaf, the separators seen there
+ * before are tried with `startsWith`, and a hit tells the next leaf's path without looking at a single byte of the keys. A miss falls back to the
+ * plain walk, which teaches. What is learnt is bounded, since keys are the sender's choice. On the way the alert's `data` members are put together
+ * from the same slices, as long as no key repeats or reopens an object; else they are rendered later from the fields.
+ */
+import type { Event } from './event.ts'
+import { type FieldSlots, field, foldName, staticFields, staticIndex } from './fields.ts'
+import { numberText } from './json-number.ts'
+import { jsonText } from './json-text.ts'
+import { fieldJson, JsonReader, type JsonValue, printCompact, printFormatted } from './json-value.ts'
+
+export interface JsonOptions {
+  readonly jsonNull: 'string' | 'discard'
+  readonly jsonArray: 'array' | 'csv'
+}
+
+/** Longest text of an array in csv form, in bytes. */
+const csvLengthMax = 65_536
+/** Bounds of what is learnt: leaves, separators in all, separators behind one leaf, bytes of one separator. */
+const leavesMax = 8_000
+const stepsMax = 24_000
+const stepsOfLeafMax = 48
+const separatorLengthMax = 600
+
+const staticKeys = new Map<string, number>(
+  [
+    'srcip',
+    'dstip',
+    'srcport',
+    'dstport',
+    'protocol',
+    'action',
+    'srcuser',
+    'dstuser',
+    'id',
+    'status',
+    'url',
+    'data',
+    'extra_data',
+  ].map((name) => [name, staticIndex.get(name) as number]),
+)
+staticKeys.set('systemname', field.system_name)
+
+/** Values of a leaf: text between quotes, a number, an array, or a literal that is part of the separator. */
+type StepKind = 'string' | 'number' | 'array' | 'literal' | 'end'
+
+interface Step {
+  readonly separator: string
+  readonly kind: StepKind
+  readonly literal: string
+  readonly to: Leaf
+  /** Output text between the leaf that was written last and this one, remembered for one such leaf. */
+  from: Leaf | null
+  join: string
+  opened: readonly PathNode[]
+}
+
+/** A part of the output's tree, by folded name: it may be opened once only in an event. */
+interface PathNode {
+  readonly children: Map<string, PathNode>
+  stamp: number
+}
+
+interface Leaf {
+  readonly key: string
+  readonly slot: number
+  /** Static field it goes to; -1 for a dynamic one, -2 for `user`, which depends on dstuser. */
+  readonly target: number
+  /** Path in the output, dots of keys split too, as spelt and as nodes. */
+  readonly parts: readonly string[]
+  readonly nodes: readonly PathNode[]
+  readonly steps: Step[]
+  /** Closing braces behind this leaf in the output. */
+  readonly close: string
+}
+
+interface Found {
+  readonly path: string
+  readonly kind: StepKind
+  readonly text: string
+  /** Where the value begins and ends in the document: a string's text without quotes. */
+  readonly start: number
+  readonly end: number
+}
+
+export class JsonDecoder {
+  readonly #slots: FieldSlots
+  readonly #options: JsonOptions
+  readonly #root: PathNode = { children: new Map(), stamp: 0 }
+  readonly #leaves = new Map<string, Leaf>()
+  readonly #start: Leaf
+  #stepCount = 0
+  #stamp = 0
+  #last: Leaf | null = null
+  #out = ''
+  #isLinear = true
+
+  constructor(slots: FieldSlots, options: JsonOptions) {
+    this.#slots = slots
+    this.#options = options
+    this.#start = { key: '', slot: -1, target: -1, parts: [], nodes: [], steps: [], close: '' }
+    for (const name of staticFields) this.#root.children.set(name, { children: new Map(), stamp: 0 })
+  }
+
+  /** Decodes a text into the event's fields; nothing is stored when it is no JSON. */
+  decode(event: Event, text: string): void {
+    const canRender = event.dynamicCount === 0 && !event.hasStatics
+    this.#stamp++
+    this.#last = null
+    this.#out = ''
+    this.#isLinear = canRender
+    const dynamicBefore = event.dynamicCount
+    const statics = event.hasStatics ? [...event.statics] : null
+    if (!this.#follow(event, text)) {
+      // Take back what the learnt way stored before it ended, then walk.
+      event.truncateDynamic(dynamicBefore)
+      if (statics === null) event.clearStatics()
+      else for (let n = 0; n < statics.length; n++) event.statics[n] = statics[n] ?? null
+      this.#stamp++
+      this.#last = null
+      this.#out = ''
+      this.#isLinear = canRender
+      if (!this.#walk(event, text)) return
+    }
+    const last = this.#last as Leaf | null
+    event.renderedData = this.#isLinear && canRender ? (last === null ? '' : this.#out + last.close) : null
+  }
+
+  /** The learnt way; false when it leads nowhere (what was stored must then be taken back). */
+  #follow(event: Event, text: string): boolean {
+    if (event.dynamicCount > 0 || controlBytes.test(text)) return false
+    let leaf = this.#start
+    let at = 0
+    let nextSlash = text.indexOf('\\')
+    for (;;) {
+      const { steps } = leaf
+      let step: Step | undefined
+      for (let n = 0; n < steps.length; n++) {
+        const candidate = steps[n] as Step
+        if (!text.startsWith(candidate.separator, at)) continue
+        if (candidate.kind === 'number') {
+          const c = text.charCodeAt(at + candidate.separator.length)
+          if (c !== 45 && !(c >= 48 && c <= 57)) continue
+        } else if (candidate.kind === 'array' && text.charCodeAt(at + candidate.separator.length) !== 91) continue
+        step = candidate
+        if (n > 0) {
+          steps[n] = steps[n - 1] as Step
+          steps[n - 1] = candidate
+        }
+        break
+      }
+      if (step === undefined) return false
+      at += step.separator.length
+      switch (step.kind) {
+        case 'end':
+          return true
+        case 'literal':
+          this.#store(event, step, step.to, step.literal, `"${step.literal}"`)
+          break
+        case 'string': {
+          const quote = text.indexOf('"', at)
+          if (quote === -1) return false
+          if (nextSlash !== -1 && nextSlash < at) nextSlash = text.indexOf('\\', at)
+          if (nextSlash !== -1 && nextSlash < quote) {
+            const reader = new JsonReader(text, at - 1)
+            const value = reader.string()
+            if (value === null) return false
+            at = reader.at
+            this.#store(event, step, step.to, value, value.charCodeAt(0) === 91 ? fieldJson(value) : jsonText(value))
+          } else {
+            const value = text.slice(at, quote)
+            this.#store(event, step, step.to, value, value.charCodeAt(0) === 91 ? fieldJson(value) : `"${value}"`)
+            at = quote + 1
+          }
+          break
+        }
+        case 'number': {
+          const reader = new JsonReader(text, at)
+          const value = reader.number()
+          if (value === null || value.kind !== 'number') return false
+          at = reader.at
+          const shown = numberText(value.literal)
+          this.#store(event, step, step.to, shown, `"${shown}"`)
+          break
+        }
+        case 'array': {
+          stringArray.lastIndex = at
+          if (this.#options.jsonArray === 'array' && stringArray.test(text)) {
+            const raw = text.slice(at, stringArray.lastIndex)
+            at = stringArray.lastIndex
+            this.#store(event, step, step.to, raw.replaceAll('","', '", "'), raw.replaceAll('", "', '","'))
+            break
+          }
+          const reader = new JsonReader(text, at)
+          const value = reader.value()
+          if (value === null || value.kind !== 'array') return false
+          at = reader.at
+          if (this.#options.jsonArray === 'array')
+            this.#store(event, step, step.to, printFormatted(value), printCompact(value))
+          else {
+            const joined = csv(value.items)
+            if (joined !== '') this.#store(event, step, step.to, joined, fieldJson(joined))
+          }
+          break
+        }
+      }
+      leaf = step.to
+    }
+  }
+
+  /** The plain walk; false when the text is no JSON. */
+  #walk(event: Event, text: string): boolean {
+    const reader = new JsonReader(text, text.startsWith('\xef\xbb\xbf') ? 3 : 0)
+    reader.blanks()
+    const isObject = text.charCodeAt(reader.at) === 123
+    const found: Found[] = []
+    if (isObject ? !this.#object(reader, '', found, 1) : reader.value() === null) return false
+    if (!isObject) return true
+    const end = reader.at
+    let leaf: Leaf | null = this.#start
+    let from = 0
+    for (const { path, kind, text: value, start, end: valueEnd } of found) {
+      const to: Leaf = this.#leaf(path)
+      const isStored = !(kind === 'array' && value === '' && this.#options.jsonArray === 'csv')
+      const step = this.#learn(
+        leaf,
+        text.slice(from, kind === 'literal' ? valueEnd : start),
+        kind,
+        kind === 'literal' ? value : '',
+        to,
+      )
+      if (isStored) this.#store(event, step, to, value, fieldJson(value))
+      leaf = step === null ? null : to
+      from = kind === 'string' ? valueEnd + 1 : valueEnd
+    }
+    this.#learn(leaf, text.slice(from, end), 'end', '', this.#start)
+    return true
+  }
+
+  #object(reader: JsonReader, prefix: string, found: Found[], depth: number): boolean {
+    const { text } = reader
+    if (depth > 1000) return false
+    reader.at++
+    reader.blanks()
+    if (text.charCodeAt(reader.at) === 125) {
+      reader.at++
+      return true
+    }
+    for (;;) {
+      reader.blanks()
+      if (text.charCodeAt(reader.at) !== 34) return false
+      const key = reader.string()
+      if (key === null) return false
+      reader.blanks()
+      if (text.charCodeAt(reader.at++) !== 58) return false
+      reader.blanks()
+      const path = prefix === '' ? key : `${prefix}.${key}`
+      const start = reader.at
+      if (text.charCodeAt(start) === 123) {
+        if (!this.#object(reader, path, found, depth + 1)) return false
+      } else {
+        const value = reader.value(depth)
+        if (value === null) return false
+        this.#leafValue(path, value, start, reader.at, found)
+      }
+      reader.blanks()
+      const c = text.charCodeAt(reader.at++)
+      if (c === 125) return true
+      if (c !== 44) return false
+    }
+  }
+
+  #leafValue(path: string, value: JsonValue, start: number, end: number, found: Found[]): void {
+    switch (value.kind) {
+      case 'string':
+        found.push({ path, kind: 'string', text: value.text, start: start + 1, end: end - 1 })
+        return
+      case 'number':
+        found.push({ path, kind: 'number', text: numberText(value.literal), start, end })
+        return
+      case 'literal':
+        if (value.text !== 'null' || this.#options.jsonNull === 'string')
+          found.push({ path, kind: 'literal', text: value.text, start, end })
+        return
+      case 'array':
+        found.push({
+          path,
+          kind: 'array',
+          text: this.#options.jsonArray === 'array' ? printFormatted(value) : csv(value.items),
+          start,
+          end,
+        })
+        return
+      case 'object':
+        return
+    }
+  }
+
+  #leaf(path: string): Leaf {
+    const known = this.#leaves.get(path)
+    if (known !== undefined) return known
+    const parts = path.split('.')
+    const keep = this.#leaves.size < leavesMax
+    let node = this.#root
+    const nodes = parts.map((part) => {
+      const name = foldName(part)
+      let next = node.children.get(name)
+      if (next === undefined) {
+        next = { children: new Map(), stamp: 0 }
+        if (keep) node.children.set(name, next)
+      }
+      node = next
+      return next
+    })
+    const leaf: Leaf = {
+      key: path,
+      slot: this.#slots.of(path),
+      target: path === 'user' ? -2 : (staticKeys.get(path) ?? -1),
+      parts,
+      nodes,
+      steps: [],
+      close: '}'.repeat(parts.length - 1),
+    }
+    if (keep) this.#leaves.set(path, leaf)
+    else this.#isLinear = false
+    return leaf
+  }
+
+  #learn(from: Leaf | null, separator: string, kind: StepKind, literal: string, to: Leaf): Step | null {
+    if (from === null || (from !== this.#start && !this.#leaves.has(from.key))) return null
+    const known = from.steps.find((step) => step.separator === separator && step.kind === kind)
+    if (known !== undefined) return known.to === to ? known : null
+    if (separator.length > separatorLengthMax || from.steps.length >= stepsOfLeafMax || this.#stepCount >= stepsMax)
+      return null
+    if (to !== this.#start && !this.#leaves.has(to.key)) return null
+    const step: Step = { separator, kind, literal, to, from: null, join: '', opened: [] }
+    from.steps.push(step)
+    this.#stepCount++
+    return step
+  }
+
+  #store(event: Event, step: Step | null, leaf: Leaf, value: string, json: string): void {
+    if (leaf.target !== -1) {
+      const dstuser = event.statics[field.dstuser] ?? ''
+      const target = leaf.target === -2 ? (dstuser === '' ? field.dstuser : -1) : leaf.target
+      if (target >= 0) {
+        event.setStatic(target, value)
+        // A later object of this name must not be joined blindly: the static value stands there already.
+        const node = this.#root.children.get(staticFields[target] as string) as PathNode
+        if (node.stamp === this.#stamp) this.#isLinear = false
+        node.stamp = this.#stamp
+        return
+      }
+    }
+    if (!event.addDynamic(leaf.key, leaf.slot, value) || value === '' || !this.#isLinear) return
+    const last = this.#last
+    let join: string
+    let opened: readonly PathNode[]
+    if (step !== null && step.from === last && step.join !== '') {
+      join = step.join
+      opened = step.opened
+    } else {
+      const shared = last === null ? 0 : sharedParts(last, leaf)
+      opened = leaf.nodes.slice(shared)
+      join = joinText(last, leaf, shared)
+      if (step !== null) {
+        step.from = last
+        step.join = join
+        step.opened = opened
+      }
+    }
+    for (let n = 0; n < opened.length; n++) {
+      const node = opened[n] as PathNode
+      if (node.stamp === this.#stamp) {
+        this.#isLinear = false
+        return
+      }
+      node.stamp = this.#stamp
+    }
+    if (opened.length === 0) {
+      this.#isLinear = false
+      return
+    }
+    this.#last = leaf
+    this.#out += join + json
+  }
+}
+
+const controlBytes = /[\x00-\x1f]/
+const stringArray = /\[(?:"[^"\\\x00-\x1f]*"(?:, ?"[^"\\\x00-\x1f]*")*)?\]/y
+
+/** How many leading parts two leaves share in the output; the last part never counts, since a leaf is no object. */
+function sharedParts(a: Leaf, b: Leaf): number {
+  const most = Math.min(a.nodes.length, b.nodes.length) - 1
+  let n = 0
+  while (n < most && a.nodes[n] === b.nodes[n]) n++
+  return n
+}
+
+function joinText(last: Leaf | null, leaf: Leaf, shared: number): string {
+  const close = last === null ? '' : `${'}'.repeat(last.parts.length - 1 - shared)},`
+  const open = leaf.parts
+    .slice(shared)
+    .map((part) => jsonText(part))
+    .join(':{')
+  return `${close}${open}:`
+}
+
+/** Scalars joined with commas; a separator stands behind each scalar that has a successor (spec: engine, part 7.1). */
+function csv(items: readonly JsonValue[]): string {
+  let out = ''
+  for (const [n, item] of items.entries()) {
+    if (item.kind === 'array' || item.kind === 'object') continue
+    const text = item.kind === 'string' ? item.text : item.kind === 'number' ? numberText(item.literal) : item.text
+    if (out.length + text.length + 1 >= csvLengthMax) break
+    out += n + 1 < items.length ? `${text},` : text
+  }
+  return out
+}

@@ -1,0 +1,8 @@
+/** JSON string literals as the alert files have them: quote, backslash and control characters escaped, every other byte as it is. */
+
+const special = /["\\\x00-\x1f]/
+
+/** A quoted JSON string of a latin1 text. */
+export function jsonText(text: string): string {
+  return special.test(text) ? JSON.stringify(text) : `"${text}"`
+}

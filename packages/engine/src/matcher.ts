@@ -1,0 +1,403 @@
+/**
+ * Match: decodes an event and finds the rules whose stateless conditions hold (spec: design, 2). Pure: the same event gives the same bytes, whatever came
+ * before. What is left open, the conditions that need state, is for the correlator, which walks the candidates in the order written here.
+ */
+import { type DropReason, dropReasons, eventFlags, header, type MatchWriter, nodeFlags, nodeWords } from './batch.ts'
+import { EventDecoder } from './decode.ts'
+import { expandDescription } from './description.ts'
+import { Event } from './event.ts'
+import { category, field } from './fields.ts'
+import { jsonText } from './json-text.ts'
+import { predecode } from './predecode.ts'
+import { type AgentFacts, agentJson, membersAfter, membersBefore, place, textTail } from './render.ts'
+import type { Rule } from './rule.ts'
+import { RuleFilter } from './rule-filter.ts'
+import type { Ruleset } from './ruleset.ts'
+
+export interface EventInput {
+  /** Char code of the queue byte (spec: engine, part 2); 49 is a local or agent log. */
+  readonly queue: number
+  /** Unescaped origin, `[001] (name) ip->source` for an agent's; latin1. */
+  readonly location: string
+  /** The message, latin1. */
+  readonly body: string
+  /** Arrival, milliseconds since the epoch. */
+  readonly timeMs: number
+}
+
+export interface MatcherOptions {
+  readonly managerName: string
+  /** Which outputs will be written: what nobody writes is not rendered. */
+  readonly outputs: {
+    readonly alertsJson: boolean
+    readonly alertsText: boolean
+    readonly archivesJson: boolean
+    readonly archivesText: boolean
+  }
+  readonly agents?: (id: string) => AgentFacts | undefined
+  /** Firewall events that lack a part are dropped before the rules (spec: engine, part 14.4); on in production, off in logtest. */
+  readonly dropIncompleteFirewall?: boolean
+}
+
+/** Decodes messages of the queues that are not plain logs: false says that it makes no event. */
+export type BuiltinDecoder = (event: Event, decoder: EventDecoder) => boolean
+
+/** State that decoding itself needs, held by the correlator; absent in a pure matcher. */
+export interface DecodeState {
+  accumulate(event: Event): void
+  /** Decoders of queues whose answer depends on what came before. */
+  readonly builtins: ReadonlyMap<number, BuiltinDecoder>
+}
+
+const queueLocal = 49
+const queueSyslog = 50
+
+/** Splits `<q>:<location>:<body>`; null when it is too short or has no location (spec: engine, part 2). */
+export function parseQueueMessage(message: string): Pick<EventInput, 'queue' | 'location' | 'body'> | null {
+  if (message.length < 4) return null
+  const queue = message.charCodeAt(0)
+  const bar = message.indexOf('|')
+  const colon = message.indexOf(':', 2)
+  if (colon === -1) return null
+  if (bar === -1 || bar > colon) return { queue, location: message.slice(2, colon), body: message.slice(colon + 1) }
+  let location = ''
+  for (let at = 2; at < message.length; at++) {
+    const c = message[at] as string
+    if (c === ':') return { queue, location, body: message.slice(at + 1) }
+    const next = message[at + 1]
+    if (c === '|' && (next === '|' || next === ':')) {
+      location += next
+      at++
+    } else location += c
+  }
+  return null
+}
+
+export class Matcher {
+  readonly event: Event
+  readonly decoder: EventDecoder
+  readonly #ruleset: Ruleset
+  readonly #options: MatcherOptions
+  readonly #builtins: ReadonlyMap<number, BuiltinDecoder>
+  readonly #state: DecodeState | null
+  readonly #filter: RuleFilter
+  readonly #shortName: string
+  #nodes = new Int32Array(1024)
+  #nodeEnd = 0
+  #descriptions: string[] = []
+  #needsLog = false
+  #needsFirstSeen = false
+  #needsHost = false
+  #isAlertCandidate = false
+  #isRemembered = false
+  readonly #fields: number[] = []
+
+  constructor(
+    ruleset: Ruleset,
+    options: MatcherOptions,
+    builtins: ReadonlyMap<number, BuiltinDecoder> = new Map(),
+    state: DecodeState | null = null,
+  ) {
+    this.#ruleset = ruleset
+    this.#options = options
+    this.#builtins = builtins
+    this.#state = state
+    this.event = new Event(ruleset.slots)
+    this.decoder = new EventDecoder(ruleset.decoders, ruleset.slots)
+    this.#filter = new RuleFilter(ruleset)
+    this.#shortName = options.managerName.split('.')[0] as string
+  }
+
+  match(input: EventInput, into: MatchWriter): void {
+    const { event } = this
+    const dropped = this.prepare(input)
+    if (dropped !== null) {
+      this.#drop(input, dropped, into)
+      return
+    }
+    if (this.#state === null && this.#needsState(input)) {
+      this.#defer(input, into)
+      return
+    }
+    if (
+      event.category === category.firewall &&
+      this.#options.dropIncompleteFirewall !== false &&
+      !isCompleteFirewall(event)
+    ) {
+      this.#drop(input, 'firewall-incomplete', into)
+      return
+    }
+    this.candidates()
+    this.#encode(input, into)
+  }
+
+  /** Frames, pre-decodes and decodes into `event`; a reason when there is no event. */
+  prepare({ queue, location, body, timeMs }: EventInput): DropReason | null {
+    const { event } = this
+    event.reset()
+    event.timeMs = timeMs
+    event.fullLog = body
+    event.hostname = ''
+    event.agentId = '000'
+    event.location = location
+    let agentHost: string | null = null
+    if (location.charCodeAt(0) === 91) {
+      const close = location.indexOf(']')
+      if (close === -1) return 'format'
+      event.agentId = location.slice(1, close)
+      event.location = location.slice(location.charCodeAt(close + 1) === 32 ? close + 2 : close + 1)
+      const open = event.location.indexOf('(')
+      const end = open === -1 ? -1 : event.location.indexOf(')', open)
+      agentHost = end === -1 ? '' : event.location.slice(open + 1, end)
+    }
+    const builtin = this.#state?.builtins.get(queue) ?? this.#builtins.get(queue)
+    if (builtin === undefined) {
+      if (queue === 53 || queue === 117) return 'no-event'
+      predecode(event)
+    } else {
+      event.log = body
+      event.logStart = 0
+    }
+    if (agentHost !== null) event.hostname = agentHost
+    else if (event.hostname === '') event.hostname = this.#shortName
+    if (builtin !== undefined) {
+      if (this.#state === null && this.#needsState({ queue })) return null
+      return builtin(event, this.decoder) ? null : 'no-event'
+    }
+    this.decoder.decode(event)
+    if (event.decoder?.accumulate === true) this.#state?.accumulate(event)
+    return null
+  }
+
+  #needsState({ queue }: Pick<EventInput, 'queue'>): boolean {
+    if (queue === queueLocal || queue === queueSyslog) return this.event.decoder?.accumulate === true
+    return statefulQueues.has(queue)
+  }
+
+  /** Walks the rule tree over the decoded event and fills the candidate nodes. */
+  candidates(): void {
+    this.#nodeEnd = 0
+    this.#descriptions.length = 0
+    this.#needsLog = false
+    this.#needsFirstSeen = false
+    this.#needsHost = false
+    this.#isAlertCandidate = false
+    this.#isRemembered = false
+    this.#fields.length = 0
+    const { event } = this
+    this.#filter.begin(event)
+    if (event.category === category['ossec-alert']) return
+    for (const root of this.#ruleset.roots) {
+      if (root.category === event.category && this.#walk(root)) break
+    }
+  }
+
+  /** Candidate nodes as written by `candidates`, four words each. */
+  get nodes(): Int32Array {
+    return this.#nodes.subarray(0, this.#nodeEnd)
+  }
+
+  /** Expanded description of the n-th node that has one of its own, in node order. */
+  get descriptions(): readonly string[] {
+    return this.#descriptions
+  }
+
+  /** True when the rule is sure to give a result, so that no later sibling is reached. */
+  #walk(rule: Rule): boolean {
+    const { event } = this
+    if (rule.decodedAs !== 0 && rule.decodedAs !== event.decoderId) return false
+    const { conditions } = rule
+    for (let n = 0; n < conditions.length; n++)
+      if (!(conditions[n] as { test(event: Event): boolean }).test(event)) return false
+    let flags = 0
+    if (rule.firstTimeSeen || rule.checkDiff || rule.correlation !== null) {
+      if (rule.firstTimeSeen && event.decoder?.fts == null && !event.isNewEntry) return false
+      flags = nodeFlags.stateful
+    }
+    const { lists } = rule
+    for (let n = 0; n < lists.length; n++) {
+      if ((lists[n] as { test(event: Event): boolean }).test(event)) continue
+      if (!rule.firstTimeSeen && !rule.checkDiff) return false
+      flags = nodeFlags.stateful | nodeFlags.failsAfterState
+      break
+    }
+    const at = this.#nodeEnd
+    if (at + nodeWords > this.#nodes.length) this.#growNodes()
+    this.#nodeEnd = at + nodeWords
+    const descriptionPlace = this.#descriptions.length
+    let isCertain = false
+    if ((flags & nodeFlags.failsAfterState) === 0) {
+      const children = this.#filter.children(rule)
+      for (let n = 0; n < children.length; n++) {
+        if (this.#walk(children[n] as Rule)) {
+          isCertain = true
+          break
+        }
+      }
+      if (rule.noalert && flags === 0 && this.#nodeEnd === at + nodeWords) {
+        this.#nodeEnd = at
+        return false
+      }
+    }
+    const output = this.#ruleset.outputs[rule.index]
+    const nodes = this.#nodes
+    nodes[at] = rule.index
+    nodes[at + 1] = flags
+    nodes[at + 2] = this.#nodeEnd
+    nodes[at + 3] = -1
+    if (output?.descriptionParts != null) {
+      const text = expandDescription(rule.description, output.descriptionParts, event)
+      nodes[at + 3] = text.length
+      this.#descriptions.splice(descriptionPlace, 0, text)
+    }
+    if (rule.level > 0) {
+      this.#isAlertCandidate = true
+      if (output?.isRemembered === true) this.#isRemembered = true
+    }
+    if (output !== undefined)
+      for (const number of output.fields) if (!this.#fields.includes(number)) this.#fields.push(number)
+    if (rule.firstTimeSeen) this.#needsFirstSeen = true
+    if (rule.checkDiff) {
+      this.#needsHost = true
+      this.#needsLog = true
+    }
+    return flags === 0 && (isCertain || !rule.noalert)
+  }
+
+  #growNodes(): void {
+    const larger = new Int32Array(this.#nodes.length * 2)
+    larger.set(this.#nodes)
+    this.#nodes = larger
+  }
+
+  #head(input: EventInput, into: MatchWriter, flags: number): number {
+    into.reserveWords(header.length)
+    const at = into.wordCount
+    const { words } = into
+    words.fill(0, at, at + header.length)
+    const seconds = Math.floor(input.timeMs / 1000)
+    words[at + header.flags] = flags
+    words[at + header.seconds] = seconds
+    words[at + header.millis] = Math.floor(input.timeMs - seconds * 1000)
+    words[at + header.bytesAt] = into.byteLength
+    words[at + header.raw] = -1
+    words[at + header.firstSeen] = -1
+    words[at + header.host] = -1
+    words[at + header.log] = -1
+    words[at + header.preset] = -1
+    words[at + header.size] = header.length
+    into.wordCount = at + header.length
+    into.count++
+    return at
+  }
+
+  #drop(input: EventInput, reason: DropReason, into: MatchWriter): void {
+    const at = this.#head(input, into, eventFlags.dropped)
+    into.words[at + header.preset] = dropReasons.indexOf(reason)
+  }
+
+  /** Hands the event on as it came: its queue byte stands in `category`. */
+  #defer(input: EventInput, into: MatchWriter): void {
+    const at = this.#head(input, into, eventFlags.deferred)
+    into.words[at + header.category] = input.queue
+    into.words[at + header.place] = input.location.length
+    into.words[at + header.raw] = input.body.length
+    into.text(input.location)
+    into.text(input.body)
+  }
+
+  #encode(input: EventInput, into: MatchWriter): void {
+    const { event } = this
+    const { outputs } = this.#options
+    const isPreset = event.presetRule >= 0
+    const isAlert = this.#isAlertCandidate || isPreset
+    let flags = event.dynamicCount > 0 ? eventFlags.hasDynamic : 0
+    if (
+      event.location.endsWith('ossec-keepalive') &&
+      (event.location === 'ossec-keepalive' || event.location.endsWith('->ossec-keepalive'))
+    )
+      flags |= eventFlags.keepAlive
+    const at = this.#head(input, into, flags)
+    into.reserveWords(this.#fields.length * 2 + this.#nodeEnd)
+    const { words } = into
+    words[at + header.category] = event.category
+    words[at + header.preset] = isPreset ? (this.#ruleset.byId.get(event.presetRule)?.index ?? -1) : -1
+    let text = ''
+    const put = (slot: number, piece: string): void => {
+      words[at + slot] = piece.length
+      text += piece
+    }
+    if ((outputs.archivesJson && (flags & eventFlags.keepAlive) === 0) || (isAlert && outputs.alertsJson)) {
+      put(header.agent, agentJson(event, this.#options.managerName, this.#options.agents?.(event.agentId)))
+      put(header.fullLog, jsonText(event.fullLog))
+      put(header.before, membersBefore(event))
+      put(header.after, membersAfter(event))
+    }
+    const wantsRaw = (isAlert && this.#isRemembered) || outputs.archivesText
+    if (wantsRaw) put(header.raw, event.fullLog)
+    put(header.agentId, event.agentId)
+    if ((isAlert && outputs.alertsText) || outputs.archivesText) put(header.place, place(event))
+    if (isAlert && outputs.alertsText) put(header.textTail, textTail(event))
+    if (this.#needsFirstSeen && event.decoder?.fts != null) put(header.firstSeen, firstSeenKey(event))
+    if (this.#needsHost) put(header.host, event.hostname)
+    if (this.#needsLog || (this.#isRemembered && this.#ruleset.hasGlobalSearch)) put(header.log, event.log)
+    let count = 0
+    let word = into.wordCount
+    for (const number of this.#fields) {
+      const value = this.#value(number)
+      if (value === null) continue
+      words[word++] = number
+      words[word++] = value.length
+      text += value
+      count++
+    }
+    words[at + header.valueCount] = count
+    words[at + header.nodeCount] = this.#nodeEnd / nodeWords
+    const nodes = this.#nodes
+    for (let n = 0; n < this.#nodeEnd; n++) words[word++] = nodes[n] as number
+    for (const description of this.#descriptions) text += description
+    words[at + header.size] = word - at
+    into.wordCount = word
+    into.text(text)
+  }
+
+  /** Value of a correlation field; null when the event has none. */
+  #value(number: number): string | null {
+    const ref = this.#ruleset.fieldRefs[number]
+    switch (ref?.kind) {
+      case 'static':
+        return this.event.statics[ref.index] ?? null
+      case 'dynamic':
+        return this.event.dynamic(ref.slot) ?? null
+      case 'location':
+        return this.event.location
+      default:
+        return null
+    }
+  }
+}
+
+/** Queues whose decoders look at what came before: SCA, rootcheck, host information. */
+const statefulQueues = new Set([112, 57, 51])
+
+function isCompleteFirewall({ statics }: Event): boolean {
+  return [field.action, field.srcip, field.dstip, field.srcport, field.dstport, field.protocol].every(
+    (index) => statics[index] != null,
+  )
+}
+
+/** The first-time-seen key, cut at 255 bytes (spec: engine, part 5.6). */
+function firstSeenKey(event: Event): string {
+  const { decoder, statics } = event
+  const fts = decoder?.fts
+  if (decoder == null || fts == null) return ''
+  const value = (index: number): string => (fts.statics.has(index) ? (statics[index] ?? '') : '')
+  const parts = [
+    decoder.name,
+    fts.name ? decoder.name : '',
+    ...[field.id, field.dstuser, field.srcuser, field.srcip, field.dstip, field.data, field.system_name].map(value),
+    fts.location ? event.location : '',
+    ...fts.dynamic.map((slot) => event.dynamic(slot) ?? ''),
+  ]
+  return parts.join(' ').slice(0, 255)
+}

@@ -1,0 +1,26 @@
+/** Collects what is wrong with a ruleset while it loads: every file is read to the end, and all mistakes are told at once. */
+import { problemAt, type XmlFile } from '@dogwatch/config'
+import type { Problem } from '@dogwatch/schema'
+
+/** Most problems kept; a file of garbage must not fill memory. What comes after is only counted. */
+export const problemsMax = 1000
+
+export class Problems {
+  readonly list: Problem[] = []
+  errors = 0
+  warnings = 0
+
+  error(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string): void {
+    this.add(problemAt(file, offset, 'error', code, message))
+  }
+
+  warning(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string): void {
+    this.add(problemAt(file, offset, 'warning', code, message))
+  }
+
+  add(problem: Problem): void {
+    if (problem.severity === 'error') this.errors++
+    else this.warnings++
+    if (this.list.length < problemsMax) this.list.push(problem)
+  }
+}
