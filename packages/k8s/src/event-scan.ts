@@ -236,13 +236,13 @@ export function scanEvent(b: Uint8Array, i: number, out: Uint8Array): number {
       let escaped = false
       for (;;) {
         c = b[i] ?? 0
-        const kind = stringClass[c]
-        if (kind === 0) {
+        while (c >= 0x20 && c < 0x80 && c !== 0x22 && c !== 0x5c) {
           out[o++] = c
-          i++
-        } else if (kind === 1) {
-          break
-        } else {
+          c = b[++i] ?? 0
+        }
+        if (c === 0x22) break
+        {
+          const kind = stringClass[c] ?? 3
           const length = kind === 2 ? escapeLength(b, i) : kind === 4 ? utf8Length(b, i) : 0
           if (length === 0) return stringFault(b, i, kind ?? 3)
           escaped ||= kind === 2
@@ -280,13 +280,13 @@ export function scanEvent(b: Uint8Array, i: number, out: Uint8Array): number {
         i++
         for (;;) {
           c = b[i] ?? 0
-          const kind = stringClass[c]
-          if (kind === 0) {
+          while (c >= 0x20 && c < 0x80 && c !== 0x22 && c !== 0x5c) {
             out[o++] = c
-            i++
-          } else if (kind === 1) {
-            break
-          } else {
+            c = b[++i] ?? 0
+          }
+          if (c === 0x22) break
+          {
+            const kind = stringClass[c] ?? 3
             const length = kind === 2 ? escapeLength(b, i) : kind === 4 ? utf8Length(b, i) : 0
             if (length === 0) return stringFault(b, i, kind ?? 3)
             for (const stop = i + length; i < stop; i++) out[o++] = b[i] ?? 0

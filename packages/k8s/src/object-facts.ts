@@ -50,7 +50,7 @@ export function objectFacts(
     if (names.length > 0) facts.set('credentials', names)
     return facts
   }
-  const { object, partial } = resultingObject(parsed(bytes, request), parsed(bytes, response), verb)
+  const { object, partial } = resultingObject(parsed(bytes, request), () => parsed(bytes, response), verb)
   if (object === undefined) return facts
   if (holdsPod(resource)) judgePod(object, facts, resource)
   else judges.get(resource)?.(object, facts, { verb, resource, partial })

@@ -16,14 +16,14 @@ const stepsMax = 32
 
 /**
  * What results. A patch that touches neither spec, rules, subjects nor labels cannot make an object dangerous: then there is nothing to
- * judge, or each controller that labels an old privileged pod would raise the finding again.
+ * judge, or each controller that marks an old privileged pod would raise the finding again. The response is read only when it decides.
  */
-export function resultingObject(request: unknown, response: unknown, verb: string): Resulting {
-  if (verb !== 'patch') return { object: recordOf(request) ?? whole(response), partial: false }
+export function resultingObject(request: unknown, readResponse: () => unknown, verb: string): Resulting {
+  if (verb !== 'patch') return { object: recordOf(request) ?? whole(readResponse()), partial: false }
   const change = Array.isArray(request) ? settingsOf(request) : recordOf(request)
-  const result = whole(response)
+  if (change !== undefined && !touches(change)) return { object: undefined, partial: true }
+  const result = whole(readResponse())
   if (change === undefined) return { object: result, partial: false }
-  if (!touches(change)) return { object: undefined, partial: true }
   return result === undefined ? { object: change, partial: true } : { object: result, partial: false }
 }
 

@@ -2,7 +2,16 @@
  * Taking secrets out of an item before anything but the journal sees it (contracts.md 1): data of Secrets, tokens, and where asked for data of
  * config maps become `"[redacted: N bytes]"`, inside lists and patches too. Bytes in, bytes out; what is not replaced stays as it was.
  */
-import { elementsOf, type Member, membersOf, type Span, stringOf } from './json-bytes.ts'
+import {
+  elementsOf,
+  type Member,
+  membersOf,
+  type Span,
+  skipSpace,
+  stringEnd,
+  stringOf,
+  valueEnd,
+} from './json-bytes.ts'
 
 /** What is taken out. */
 export interface Redaction {
@@ -67,37 +76,55 @@ function sizeOf(bytes: Uint8Array, span: Span): number {
   return span.end - span.start - (bytes[span.start] === 0x22 ? 2 : 0)
 }
 
-function find(bytes: Uint8Array, value: Span, sensitive: Sensitive, found: Span[]): void {
-  if (bytes[value.start] === 0x5b) {
-    for (const element of elementsOf(bytes, value)) find(bytes, element, sensitive, found)
+/** The body itself: an object, or the operations of a JSON patch. */
+function find(bytes: Uint8Array, body: Span, sensitive: Sensitive, found: Span[]): void {
+  if (bytes[body.start] !== 0x5b) {
+    walk(bytes, body.start, sensitive, found)
     return
   }
-  if (bytes[value.start] !== 0x7b) return
-  const members = membersOf(bytes, value.start) ?? []
-  const patched = patchedPath(bytes, members)
-  for (const { name, value: part } of members) {
-    if (sensitive === 'tokens') {
-      if (name === 'token' && isString(bytes, part)) found.push(part)
-      else find(bytes, part, sensitive, found)
-    } else if (name === 'data' || name === 'stringData' || name === 'binaryData') {
-      hide(bytes, part, found)
-    } else if (name === lastApplied || (name === 'value' && patched)) {
-      hide(bytes, part, found)
-    } else {
-      find(bytes, part, sensitive, found)
-    }
+  for (const operation of elementsOf(bytes, body)) {
+    const members = bytes[operation.start] === 0x7b ? (membersOf(bytes, operation.start) ?? []) : []
+    const value = members.findLast(({ name }) => name === 'value')?.value
+    if (value !== undefined && sensitive !== 'tokens' && patchesData(bytes, members)) hide(bytes, value, found)
+    else walk(bytes, operation.start, sensitive, found)
   }
+}
+
+/** One pass over a valid value, each byte once or twice whatever the nesting; returns where it ends. */
+function walk(bytes: Uint8Array, i: number, sensitive: Sensitive, found: Span[]): number {
+  const isObject = bytes[i] === 0x7b
+  if (!isObject && bytes[i] !== 0x5b) return valueEnd(bytes, i)
+  i = skipSpace(bytes, i + 1)
+  while (bytes[i] !== 0x7d && bytes[i] !== 0x5d) {
+    let name = ''
+    if (isObject) {
+      const end = stringEnd(bytes, i)
+      name = stringOf(bytes, { start: i, end }) ?? ''
+      i = skipSpace(bytes, skipSpace(bytes, end) + 1)
+    }
+    if (isHidden(name, bytes[i] === 0x22, sensitive)) {
+      const end = valueEnd(bytes, i)
+      hide(bytes, { start: i, end }, found)
+      i = end
+    } else {
+      i = walk(bytes, i, sensitive, found)
+    }
+    i = skipSpace(bytes, i)
+    if (bytes[i] === 0x2c) i = skipSpace(bytes, i + 1)
+  }
+  return i + 1
+}
+
+function isHidden(name: string, isString: boolean, sensitive: Sensitive): boolean {
+  if (sensitive === 'tokens') return name === 'token' && isString
+  return name === 'data' || name === 'stringData' || name === 'binaryData' || name === lastApplied
 }
 
 /** Whether the object is an operation of a JSON patch that sets data, or the copy of the object that kubectl leaves in an annotation. */
-function patchedPath(bytes: Uint8Array, members: readonly Member[]): boolean {
+function patchesData(bytes: Uint8Array, members: readonly Member[]): boolean {
   const path = stringOf(bytes, members.findLast(({ name }) => name === 'path')?.value)
   if (path === undefined || !members.some(({ name }) => name === 'op')) return false
   return /^\/(?:data|stringData|binaryData)(?:\/|$)/.test(path) || path.endsWith('last-applied-configuration')
-}
-
-function isString(bytes: Uint8Array, span: Span): boolean {
-  return bytes[span.start] === 0x22
 }
 
 /** Hides the members of an object one by one, so that their names stay; anything else as a whole. `null` (a removal) stays. */

@@ -155,7 +155,12 @@ interface Run {
 /** State of one run over one piece of bytes. */
 interface Piece extends Run {
   readonly bytes: Buffer
+  /** How many more bytes may be looked at to find a new beginning. */
   resyncLeft: number
+  /** Everything before this index has been handed on or refused. */
+  done: number
+  /** How many lists we are in. */
+  lists: number
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -164,7 +169,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function splitBytes(body: Uint8Array, run: Run): void {
   const bytes = asBuffer(body)
-  const piece: Piece = { ...run, bytes, resyncLeft: bytes.length * resyncFactor }
+  const piece: Piece = { ...run, bytes, resyncLeft: bytes.length * resyncFactor, done: 0, lists: 0 }
   let i = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
   i = skipSpace(bytes, i)
   if (i >= bytes.length) {
@@ -177,7 +182,7 @@ function splitBytes(body: Uint8Array, run: Run): void {
   }
   while (i < bytes.length) {
     const end = bytes[i] === 0x7b ? objectAt(piece, i) : bytes[i] === 0x5b ? arrayAt(piece, i) : strayAt(piece, i)
-    i = skipSpace(bytes, end < 0 ? nextLine(bytes, i) : end)
+    i = skipSpace(bytes, end < 0 ? restart(piece, Math.max(i + 1, piece.done)) : end)
     if (bytes[i] === 0x2c) i = skipSpace(bytes, i + 1) // some shippers join objects with commas
   }
 }
@@ -196,8 +201,15 @@ function nextLine(bytes: Buffer, i: number): number {
   return bytes.length
 }
 
+/** Where to go on behind something broken at the top: the next line that begins with a bracket, or an audit event before it. */
+function restart(piece: Piece, from: number): number {
+  const line = nextLine(piece.bytes, from)
+  const comma = resync(piece, from, line)
+  return comma < 0 ? line : comma
+}
+
 function strayAt(piece: Piece, i: number): number {
-  const end = nextLine(piece.bytes, i)
+  const end = restart(piece, i)
   fail(piece.bytes, i, 'not-json')
   reject(piece, i, end, 'not-json', 'body is neither an object nor a list')
   return end
@@ -205,6 +217,7 @@ function strayAt(piece: Piece, i: number): number {
 
 function reject(piece: Piece, start: number, end: number, reason: Reason, detail: string, at: number = start): void {
   const sample = piece.bytes.subarray(start, Math.min(end, start + sampleLengthMax))
+  piece.done = Math.max(piece.done, end)
   const auditID = /"auditID"\s*:\s*"([^"\\]{1,200})"/.exec(sample.toString('latin1', 0, 4096))?.[1]
   piece.sink.rejected({
     reason,
@@ -306,8 +319,9 @@ function objectAt(piece: Piece, i: number): number {
   const end = shape === null ? -1 : valueEnd(bytes, i)
   if (end < 0) {
     const { reason, at } = fault
-    const stop = balancedEnd(bytes, i)
-    reject(piece, i, stop < 0 ? nextLine(bytes, i) : stop, reason, sentences[reason], at)
+    if (piece.lists > 0) return broken(piece, i)
+    const stop = restart(piece, i + 1)
+    reject(piece, i, stop, reason, sentences[reason], at)
     return stop
   }
   const span = { start: i, end }
@@ -348,6 +362,8 @@ function unwrapped(piece: Piece, found: readonly Unwrapped[], start: number, end
         cloud: one.cloud,
         wrappings: piece.wrappings + 1,
         resyncLeft: 0,
+        done: 0,
+        lists: 0,
       }
       const at = skipSpace(inner.bytes, 0)
       if (inner.bytes[at] === 0x7b) eventAt(inner, at)
@@ -375,7 +391,7 @@ function listAt(piece: Piece, i: number): number {
       if (kind === undefined || version === undefined) ({ kind, version } = lookAhead(bytes, start, kind, version))
       const isAudit = kind === 'EventList' && version.startsWith('audit.k8s.io/') && version.length <= 64
       i = isAudit ? itemsAt(piece, i, version) : wrongList(piece, start, i, kind, version)
-      if (i < 0) return -1
+      if (i < 0) return piece.lists > 0 ? -1 : restart(piece, Math.max(start + 1, piece.done))
     } else {
       const end = valueEnd(bytes, i)
       if (end < 0) return brokenList(piece, start)
@@ -390,13 +406,15 @@ function listAt(piece: Piece, i: number): number {
     i = skipSpace(bytes, i + 1)
   }
   if (bytes[i] === 0x7d) return i + 1
-  return brokenList(piece, i, fail(bytes, i, 'not-json'))
+  return brokenList(piece, start, fail(bytes, i, 'not-json'))
 }
 
-function brokenList(piece: Piece, start: number, _fault = -1): -1 {
+function brokenList(piece: Piece, start: number, _fault = -1): number {
   const { reason, at } = fault
-  reject(piece, start, nextLine(piece.bytes, start), reason, sentences[reason], at)
-  return -1
+  const from = Math.max(start, piece.done)
+  const stop = restart(piece, from)
+  reject(piece, from, stop, reason, sentences[reason], at)
+  return piece.lists > 0 ? -1 : stop
 }
 
 function wrongList(piece: Piece, start: number, i: number, kind: string, version: string): number {
@@ -433,6 +451,13 @@ function itemsAt(piece: Piece, i: number, version: string): number {
 
 /** Each element of the array at `i`, broken ones stepped over; returns the index behind `]`, or -1 when the rest had to be given up. */
 function elementsAt(piece: Piece, i: number, element: (at: number) => number): number {
+  piece.lists++
+  const end = elementsFrom(piece, i, element)
+  piece.lists--
+  return end
+}
+
+function elementsFrom(piece: Piece, i: number, element: (at: number) => number): number {
   const { bytes } = piece
   i = skipSpace(bytes, i + 1)
   if (bytes[i] === 0x5d) return i + 1
@@ -447,7 +472,7 @@ function elementsAt(piece: Piece, i: number, element: (at: number) => number): n
       }
       fail(bytes, end, 'not-json')
       const { reason } = fault
-      const next = resync(piece, end)
+      const next = resync(piece, end, bytes.length)
       reject(piece, end, next < 0 ? bytes.length : next, reason, 'no comma or closing bracket behind an item')
       end = next
     }
@@ -468,18 +493,21 @@ function otherAt(piece: Piece, i: number): number {
 function broken(piece: Piece, i: number): number {
   const { bytes } = piece
   const { reason, at } = fault
+  if (piece.lists === 0) {
+    const stop = restart(piece, i + 1)
+    reject(piece, i, stop, reason, sentences[reason], at)
+    return stop
+  }
   const balanced = balancedEnd(bytes, i)
-  let next = balanced < 0 ? -1 : skipSpace(bytes, balanced)
-  if (next >= 0 && !goesOn(bytes, next)) next = -1
-  if (next < 0) next = resync(piece, i + 1)
-  reject(
-    piece,
-    i,
-    next < 0 ? bytes.length : balanced >= 0 && balanced <= next ? balanced : next,
-    reason,
-    sentences[reason],
-    at,
-  )
+  // A lost bracket or quote makes the balance run on into the neighbours, so look for one of them before it.
+  let next = resync(piece, i + 1, balanced < 0 ? bytes.length : balanced)
+  let end = next
+  if (next < 0 && balanced >= 0) {
+    end = balanced
+    next = skipSpace(bytes, balanced)
+    if (!goesOn(bytes, next)) end = next = resync(piece, balanced, bytes.length)
+  }
+  reject(piece, i, end < 0 ? bytes.length : end, reason, sentences[reason], at)
   return next
 }
 
@@ -493,16 +521,13 @@ function goesOn(bytes: Buffer, i: number): boolean {
 }
 
 /**
- * The comma before the next whole audit event at or after `from`, or -1. Looks for `, {` followed by a valid object that has an audit ID and a
+ * The comma before the next whole audit event between `from` and `to`, or -1. Looks for `, {` followed by a valid object that has an audit ID and a
  * stage or level and ends at a comma or bracket: what a broken item held itself rarely looks so.
  */
-function resync(piece: Piece, from: number): number {
+function resync(piece: Piece, from: number, to: number): number {
   const { bytes } = piece
-  for (
-    let brace = bytes.indexOf(0x7b, from);
-    brace >= 0 && piece.resyncLeft > 0;
-    brace = bytes.indexOf(0x7b, brace + 1)
-  ) {
+  for (let brace = bytes.indexOf(0x7b, from); brace >= 0 && brace < to; brace = bytes.indexOf(0x7b, brace + 1)) {
+    if (piece.resyncLeft <= 0) return -1
     let comma = brace - 1
     while (comma >= from && (bytes[comma] ?? 0) <= 0x20) comma--
     if (bytes[comma] !== 0x2c) continue
@@ -576,6 +601,7 @@ function itemAt(piece: Piece, i: number, prefixes: Prefixes): number {
   const facts = redactScanned(piece, i, end)
   const source = facts === null ? bytes : facts.bytes
   finish(piece, source, i, end, prefixes, facts?.facts)
+  piece.done = end
   return end
 }
 
