@@ -114,7 +114,7 @@ const mistakes: [says: string, inner: string, expected: string][] = [
   ['no network', '<remote><allowed-ips>10.0.0.0/99</allowed-ips></remote>', 'is no address or network'],
   ['syslog for everyone', '<remote><connection>syslog</connection></remote>', 'needs <allowed-ips>'],
   ['an empty path', '<ruleset><rule_dir></rule_dir></ruleset>', 'a path is missing'],
-  ['a body that never fits', '<webhook><body_max>128MB</body_max></webhook>', 'must be at least <body_max>'],
+  ['a journal of one file', '<bus><disk_max>64MB</disk_max></bus>', 'must hold at least two segments'],
   ['the wrong place', '<global><log_alert_level>3</log_alert_level></global>', 'it belongs in <alerts>'],
   ['an element in a value', '<global><logall>yes<x/></logall></global>', 'which holds a value'],
   ['text in a section', '<alerts>3</alerts>', 'holds elements, not text'],

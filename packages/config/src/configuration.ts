@@ -410,10 +410,6 @@ function crossProblems(nodes: readonly Node[]): Problem[] {
     }
   }
   const size = (section: string, name: string): number => new Values(section, sections(nodes, section)).number(name)
-  const webhook = sections(nodes, 'webhook').at(-1)
-  if (webhook !== undefined && size('webhook', 'body_max') > size('webhook', 'memory_max')) {
-    say(webhook, 'CONFIG_BODY_MEMORY', '<memory_max> must be at least <body_max>, or the largest body never fits')
-  }
   const bus = sections(nodes, 'bus').at(-1)
   if (bus !== undefined && size('bus', 'segment_size') * 2 > size('bus', 'disk_max')) {
     say(bus, 'CONFIG_BUS_SIZE', '<disk_max> must hold at least two segments of <segment_size>')

@@ -4,6 +4,8 @@ import { randomUUID } from 'node:crypto'
 export interface BannerFacts {
   readonly home: string
   readonly listening: readonly { readonly name: string; readonly address: string }[]
+  /** Name or address to reach the webhook by from this machine. */
+  readonly webhookHost: string
   readonly webhookPort: number | null
   /** How the default cluster proves itself. */
   readonly auth: 'token' | 'certificate' | 'none'
@@ -44,7 +46,7 @@ export function sampleCommand(facts: BannerFacts & { readonly webhookPort: numbe
     ...credentials,
     `-H 'Content-Type: application/json'`,
     `--data ${shellWord(JSON.stringify(sampleEvent(facts.now)))}`,
-    `https://localhost:${facts.webhookPort}/`,
+    `https://${facts.webhookHost}:${facts.webhookPort}/`,
   ].join(' ')
 }
 

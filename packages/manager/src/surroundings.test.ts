@@ -147,6 +147,7 @@ describe('the banner', () => {
   const facts = {
     home: "/srv/it's here",
     listening: [{ name: 'webhook', address: 'https://0.0.0.0:8080/' }],
+    webhookHost: 'localhost',
     webhookPort: 8080,
     auth: 'token',
     caPath: "/srv/it's here/certs/ca.pem",

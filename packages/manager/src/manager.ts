@@ -1,0 +1,375 @@
+/**
+ * The manager: what it is made of, as a list of steps in the order of starting. In go the home folder and the flags; out comes a running manager,
+ * or a StartFailure that names the step. Stopping walks the list back.
+ */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { type Bus, openJournal } from '@dogwatch/bus'
+import { certPaths, ensureCertificates, loadTls } from '@dogwatch/certs'
+import type { Configuration, RulesetFiles } from '@dogwatch/config'
+import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type WebhookTls } from '@dogwatch/inputs'
+import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
+import { formatProblem, type Problem } from '@dogwatch/schema'
+import { bannerText } from './banner.ts'
+import { type ClusterToken, clusterToken } from './cluster-tokens.ts'
+import type { ReloadAnswer, StatusAnswer } from './control-protocol.ts'
+import { type ControlServer, startControl } from './control-server.ts'
+import type { Flags } from './flags.ts'
+import { layOutHome } from './home-layout.ts'
+import { type HomeLock, lockHome } from './home-lock.ts'
+import { journalSink } from './journal-sink.ts'
+import { type Log, type OpenLog, openLog } from './log.ts'
+import { createMetrics, type Metrics, type PipelineFigures } from './metrics.ts'
+import { type MetricsServer, startMetricsServer } from './metrics-server.ts'
+import { explainListenError } from './port-holder.ts'
+import { configPath, readConfigFile, rulesetFilesOf } from './ruleset-source.ts'
+import { slot } from './slot.ts'
+import { type Step, type StepFailure, startSteps } from './steps.ts'
+
+export interface ManagerOptions {
+  readonly home: string
+  readonly flags: Flags
+  readonly isTerminal: boolean
+  readonly logLevel: string
+}
+
+export interface Manager {
+  readonly log: Log
+  readonly ports: { readonly webhook: number | null; readonly metrics: number | null }
+  /** What to show a person, once. */
+  readonly banner: string
+  /** Loads ossec.conf's ruleset anew; the old one goes on when there is an error. Calls wait for each other. */
+  reload(): Promise<ReloadAnswer>
+  /** Ends in order: nothing new is taken, what is under way is finished within the bounds. Gives what went wrong. */
+  stop(): Promise<readonly StepFailure[]>
+}
+
+/** The configuration or the ruleset has errors; all of them are in the message, a line each. */
+export class ProblemsFound extends Error {
+  readonly problems: readonly Problem[]
+  constructor(summary: string, problems: readonly Problem[]) {
+    super([summary, ...problems.map(formatProblem)].join('\n'))
+    this.name = 'ProblemsFound'
+    this.problems = problems
+  }
+}
+
+/** How long requests under way, and then events under way, may take when the manager stops; and any one step at most. In milliseconds. */
+const receiverDrainMs = 5000
+const pipelineDrainMs = 10_000
+const stepStopMs = 15_000
+
+/** Starts everything. */
+export async function startManager({ home, flags, isTerminal, logLevel }: ManagerOptions): Promise<Manager> {
+  const startedAt = performance.now()
+  const lock = slot<HomeLock>('the lock')
+  const openedLog = slot<OpenLog>('the log')
+  const config = slot<Configuration>('the configuration')
+  const tokens = slot<readonly ClusterToken[]>('the tokens')
+  const tls = slot<WebhookTls>('the certificate')
+  const files = slot<RulesetFiles>('the ruleset')
+  const journal = slot<Bus>('the journal')
+  const receiver = slot<WebhookReceiver>('the webhook')
+  const webhookPort = slot<number>('the port of the webhook')
+  const metrics = slot<Metrics>('the metrics')
+  const metricsServer = slot<MetricsServer>('the metrics server')
+  const pipeline = slot<Pipeline>('the pipeline')
+  const control = slot<ControlServer>('the control socket')
+  const reloads = { accepted: 0, refused: 0 }
+  let phase: 'starting' | 'running' | 'stopping' = 'starting'
+  let pipelineTrouble: string | null = null
+
+  const tell = (problems: readonly Problem[]): void => {
+    for (const problem of problems)
+      openedLog.value.log[problem.severity === 'error' ? 'error' : 'warn'](formatProblem(problem))
+  }
+  const notReady = (): string[] => [
+    ...(phase === 'running' ? [] : [phase]),
+    ...(pipelineTrouble === null ? [] : [`the pipeline: ${pipelineTrouble}`]),
+  ]
+  const listening = (): StatusAnswer['listening'] => [
+    ...(webhookPort.present === null
+      ? []
+      : [{ name: 'webhook', address: `https://${bracketed(config.value.webhook.bind)}:${webhookPort.value}/` }]),
+    ...(metricsServer.present === null
+      ? []
+      : [
+          {
+            name: 'metrics',
+            address: `http://${bracketed(config.value.metrics.bind)}:${metricsServer.value.port}/metrics`,
+          },
+        ]),
+  ]
+  const figures = (): PipelineFigures | null => (pipeline.present === null ? null : pipelineFigures(pipeline.present))
+
+  const steps: readonly Step[] = [
+    {
+      name: 'home',
+      start: () => void layOutHome(home),
+    },
+    {
+      name: 'lock',
+      start: () => void lock.put(lockHome(home)),
+      stop: () => lock.value.release(),
+    },
+    {
+      name: 'log',
+      start: () =>
+        void openedLog.put(openLog(home, isTerminal, logLevel)).log.info({ home, pid: process.pid }, 'starting'),
+      stop: () => openedLog.value.close(),
+    },
+    {
+      name: 'configuration',
+      start() {
+        const { configuration, problems } = readConfigFile(home)
+        if (configuration === null) throw new ProblemsFound(`${configPath(home)} has errors`, onlyErrors(problems))
+        tell(problems)
+        config.put(configuration)
+      },
+    },
+    {
+      name: 'certificates',
+      async start() {
+        if (!config.value.webhook.enabled) return
+        tls.put(await loadCertificates(home, config.value, openedLog.value.log))
+        const wanted = config.value.webhook.clusters.filter(({ auth }) => auth === 'token')
+        tokens.put(await Promise.all(wanted.map((cluster) => clusterToken(home, cluster))))
+        for (const { cluster, path, created } of tokens.value) {
+          if (created) openedLog.value.log.info({ cluster, path }, 'made a token')
+        }
+      },
+    },
+    {
+      name: 'journal',
+      start: async () => void journal.put(await openJournal(journalOptions(home, config.value))),
+      stop: () => journal.value.close(),
+    },
+    {
+      name: 'metrics',
+      async start() {
+        metrics.put(
+          createMetrics({
+            webhook: () => receiver.present?.counters ?? null,
+            journal: () => journal.present?.counters() ?? null,
+            pipeline: figures,
+            ready: () => notReady().length === 0,
+            rulesetReloads: () => reloads,
+          }),
+        )
+        const { enabled, bind, port } = config.value.metrics
+        if (!enabled) return
+        const wanted = flags.portMetrics ?? port
+        const pages = { notReady, metrics: () => metrics.value.text() }
+        metricsServer.put(
+          await startMetricsServer(bind, wanted, pages).catch((error: unknown) => {
+            throw explainListenError(error, wanted, 'metrics', '--port-metrics')
+          }),
+        )
+      },
+      async stop() {
+        await metricsServer.present?.close()
+        metrics.value.close()
+      },
+    },
+    {
+      name: 'webhook',
+      async start() {
+        const { enabled, bind, port, bodyMax, memoryMax } = config.value.webhook
+        if (!enabled) return
+        const wanted = flags.portWebhook ?? port
+        receiver.put(
+          createWebhookReceiver({
+            host: bind,
+            port: wanted,
+            tls: tls.value,
+            clusters: webhookClusters(config.value, tokens.value),
+            defaultCluster: 'default',
+            sink: journalSink(journal.value),
+            limits: { bodyBytesMax: bodyMax, memoryBytesMax: memoryMax },
+            onRefused: ({ message, ...facts }) => openedLog.value.log.warn(facts, `refused: ${message}`),
+          }),
+        )
+        const listened = await receiver.value.listen().catch((error: unknown) => {
+          throw explainListenError(error, wanted, 'the webhook', '--port-webhook')
+        })
+        webhookPort.put(listened.port)
+      },
+      stop: () => receiver.present?.close(receiverDrainMs),
+    },
+    {
+      name: 'ruleset',
+      start() {
+        const { files: found, problems } = rulesetFilesOf(config.value, home)
+        tell(problems)
+        files.put(found)
+      },
+    },
+    {
+      name: 'pipeline',
+      async start() {
+        pipeline.put(
+          await startPipeline({
+            home,
+            config: config.value,
+            rulesetFiles: files.value,
+            journal: journal.value,
+            threads: config.value.match.threads,
+            managerName: hostname().split('.')[0] ?? 'manager',
+            onStatus: (status) => {
+              pipelineTrouble = status
+            },
+          }),
+        )
+      },
+      stop: () => pipeline.value.stop(pipelineDrainMs),
+    },
+    {
+      name: 'control',
+      start: async () => void control.put(await startControl(home, { reload, status })),
+      stop: () => control.value.close(),
+    },
+  ]
+
+  let lastReload: Promise<unknown> = Promise.resolve()
+  function reload(): Promise<ReloadAnswer> {
+    const next = lastReload.then(reloadNow)
+    lastReload = next.catch(() => {}) // whoever asked is told; the next one starts afresh
+    return next
+  }
+
+  async function reloadNow(): Promise<ReloadAnswer> {
+    const { log } = openedLog.value
+    const { configuration, problems: configProblems } = readConfigFile(home)
+    const found = configuration === null ? null : rulesetFilesOf(configuration, home)
+    const isSound = found !== null
+    const problems = [
+      ...configProblems,
+      ...(found?.problems ?? []),
+      ...(isSound ? await pipeline.value.reload(found.files) : []),
+    ]
+    const accepted = isSound && onlyErrors(problems).length === 0
+    const { decoders, rules, lists } = found?.files ?? files.value
+    tell(problems)
+    if (accepted) {
+      files.put(found.files)
+      reloads.accepted++
+      log.info(
+        { decoderFiles: decoders.length, ruleFiles: rules.length, lists: lists.length },
+        'the new ruleset is in use',
+      )
+    } else {
+      reloads.refused++
+      log.error({ errors: onlyErrors(problems).length }, 'the new ruleset is refused; the old one goes on')
+    }
+    if (receiver.present !== null && configuration !== null) {
+      receiver.value.setTls(await loadCertificates(home, config.value, log))
+    }
+    return { accepted, decoderFiles: decoders.length, ruleFiles: rules.length, lists: lists.length, problems }
+  }
+
+  function status(): StatusAnswer {
+    const now = figures()
+    return {
+      version: version(),
+      pid: process.pid,
+      uptimeS: Math.round((performance.now() - startedAt) / 1000),
+      ready: notReady().length === 0,
+      listening: listening(),
+      counters: {
+        records: journal.present?.counters().appendedRecords ?? 0,
+        events: now?.events ?? 0,
+        alerts: sum(now?.alertsByLevel.values() ?? []),
+        duplicates: now?.duplicates ?? 0,
+        drops: sum(Object.values(now?.drops ?? {})),
+        lagRecords: now?.lagRecords ?? 0,
+      },
+    }
+  }
+
+  const started = await startSteps(steps, (step, what, tookMs) => {
+    openedLog.present?.log.debug({ step, ms: Math.round(tookMs) }, what)
+  })
+  phase = 'running'
+  const { log } = openedLog.value
+  const ports = { webhook: webhookPort.present, metrics: metricsServer.present?.port ?? null }
+  log.info({ ...ports, ms: Math.round(performance.now() - startedAt) }, 'ready')
+  const [first] = config.value.webhook.clusters
+  return {
+    log,
+    ports,
+    banner: bannerText({
+      home,
+      listening: listening(),
+      webhookHost: sampleHost(config.value.webhook.bind),
+      webhookPort: ports.webhook,
+      auth: first?.auth ?? 'token',
+      caPath: certPaths(home).ca,
+      tokenPath: tokens.present?.find(({ cluster }) => cluster === 'default')?.path ?? '',
+      now: new Date(),
+    }),
+    reload,
+    stop() {
+      if (phase !== 'stopping') log.info('stopping: nothing new is taken, what is under way is finished')
+      phase = 'stopping'
+      return started.stop(stepStopMs)
+    },
+  }
+}
+
+/** Certificates of the home are made or renewed; those named elsewhere are taken as they are. */
+async function loadCertificates(home: string, { webhook }: Configuration, log: Log): Promise<WebhookTls> {
+  const place = (path: string): string => (isAbsolute(path) ? path : join(home, path))
+  const [cert, key] = [place(webhook.certificate), place(webhook.key)]
+  if (cert === certPaths(home).server) {
+    const names = isWildcard(webhook.bind) ? [] : [webhook.bind]
+    const { done } = await ensureCertificates(home, { names })
+    for (const line of done) log.info(line)
+  }
+  const wantsClients = webhook.clusters.some(({ auth }) => auth === 'certificate')
+  const { warnings, ...loaded } = await loadTls({
+    cert,
+    key,
+    ...(wantsClients ? { clientCa: place(webhook.clientCa) } : {}),
+  })
+  for (const { message } of warnings) log.warn(message)
+  return loaded
+}
+
+function webhookClusters({ webhook }: Configuration, tokens: readonly ClusterToken[]): WebhookCluster[] {
+  return webhook.clusters.map(({ name, auth, commonName }): WebhookCluster => {
+    if (auth === 'none') return { name, auth: [{ kind: 'none' }] }
+    if (auth === 'certificate') return { name, auth: [{ kind: 'certificate', names: [commonName] }] }
+    const token = tokens.find(({ cluster }) => cluster === name)?.token
+    if (token === undefined) throw new Error(`the cluster ${name} has no token`)
+    return { name, auth: [{ kind: 'token', token }] }
+  })
+}
+
+function onlyErrors(problems: readonly Problem[]): Problem[] {
+  return problems.filter(({ severity }) => severity === 'error')
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0
+  for (const number of numbers) total += number
+  return total
+}
+
+function isWildcard(address: string): boolean {
+  return address === '0.0.0.0' || address === '::'
+}
+
+function sampleHost(bind: string): string {
+  return isWildcard(bind) ? 'localhost' : bracketed(bind)
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}
+
+function version(): string {
+  return (
+    /"version": *"([^"]+)"/.exec(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))?.[1] ?? 'unknown'
+  )
+}
