@@ -5,11 +5,12 @@
 import './latin1.ts'
 import { Accumulator } from './accumulator.ts'
 import { dropReasons, eventFlags, header, type MatchBatch, MatchWriter, nodeFlags, nodeWords } from './batch.ts'
+import { foldName } from './fields.ts'
 import { jsonText } from './json-text.ts'
-import { type BuiltinDecoder, type DecodeState, Matcher, type MatcherOptions } from './matcher.ts'
+import { type BuiltinDecoder, type BuiltinState, type DecodeState, Matcher, type MatcherOptions } from './matcher.ts'
 import { Memory, type Queue, type Remembered } from './memory.ts'
 import { ByteSink, type OutputBuffers } from './output-buffers.ts'
-import type { Rule } from './rule.ts'
+import type { FieldRef, Rule } from './rule.ts'
 import { arraysJson, type RuleOutput, type Ruleset } from './ruleset.ts'
 
 export interface ConsumeOptions {
@@ -47,6 +48,7 @@ export class Correlator {
   readonly #ruleset: Ruleset
   readonly #options: MatcherOptions
   readonly #memory: Memory
+  readonly #builtinState: BuiltinState | null
   readonly #fired: Int32Array
   /** Second at which a rule's `ignore` window began; -1 when it is not open. */
   readonly #ignoredAt: Float64Array
@@ -77,15 +79,26 @@ export class Correlator {
   #resultNode = -1
   #firedTimes = 0
 
-  constructor(ruleset: Ruleset, options: MatcherOptions & { readonly isLogtest?: boolean; readonly builtins?: ReadonlyMap<number, BuiltinDecoder>; readonly statefulBuiltins?: DecodeState['builtins'] }) {
+  constructor(
+    ruleset: Ruleset,
+    options: MatcherOptions & {
+      readonly isLogtest?: boolean
+      readonly builtins?: ReadonlyMap<number, BuiltinDecoder>
+      readonly builtinState?: BuiltinState
+    },
+  ) {
     this.#ruleset = ruleset
     this.#options = options
     this.isLogtest = options.isLogtest === true
     this.#memory = new Memory(ruleset)
+    this.#builtinState = options.builtinState ?? null
     this.#fired = new Int32Array(ruleset.rules.length)
     this.#ignoredAt = new Float64Array(ruleset.rules.length).fill(-1)
     this.#managerJson = `"manager":{"name":${jsonText(options.managerName)}},"id":"`
-    this.decodeState = { accumulate: (event) => this.#accumulator.run(event), builtins: options.statefulBuiltins ?? new Map() }
+    this.decodeState = {
+      accumulate: (event) => this.#accumulator.run(event),
+      builtins: this.#builtinState?.decoders ?? new Map(),
+    }
     this.#deferredMatcher = new Matcher(ruleset, options, options.builtins, this.decodeState)
   }
 
@@ -104,6 +117,88 @@ export class Correlator {
       }
       at += size
     }
+  }
+
+  /** The whole state, as bytes for a file. It names rules and fields by what people call them, so it can be restored under a changed ruleset. */
+  snapshot(): Uint8Array {
+    const { rules, fieldRefs } = this.#ruleset
+    const pairs = (values: { readonly [index: number]: number }, unset: number): [number, number][] =>
+      rules.filter(({ index }) => values[index] !== unset).map(({ id, index }) => [id, values[index] as number])
+    const snapshot: Snapshot = {
+      version: snapshotVersion,
+      fired: pairs(this.#fired, 0),
+      ignored: pairs(this.#ignoredAt, -1),
+      firstSeen: [...this.#firstSeen],
+      idsKeys: this.#idsKeys,
+      diffs: [...this.#diffs],
+      accumulated: [...this.#accumulator.records].map(([key, { time, values }]) => [key, time, [...values]]),
+      remembered: [...this.#memory.entries()].map((event) => ({
+        rule: event.rule,
+        time: event.time,
+        agent: event.agentId,
+        matched: event.matched,
+        full: event.fullLog,
+        log: event.log,
+        category: event.category,
+        dynamic: event.hasDynamic,
+        values: [...event.values].map(([number, value]) => [refKey(fieldRefs[number] as FieldRef), value]),
+      })),
+      builtins: this.#builtinState?.snapshot() ?? null,
+    }
+    return Buffer.from(JSON.stringify(snapshot))
+  }
+
+  /** Takes over a snapshot; false, and an empty state, when its form is not known. Rules that are gone are left away. */
+  restore(bytes: Uint8Array): boolean {
+    let snapshot: Snapshot
+    try {
+      snapshot = JSON.parse(Buffer.from(bytes).toString()) as Snapshot
+    } catch {
+      return false
+    }
+    if (snapshot?.version !== snapshotVersion) return false
+    const { byId, fieldRefs } = this.#ruleset
+    for (const [id, times] of snapshot.fired) {
+      const rule = byId.get(id)
+      if (rule !== undefined) this.#fired[rule.index] = times
+    }
+    for (const [id, since] of snapshot.ignored) {
+      const rule = byId.get(id)
+      if (rule !== undefined) this.#ignoredAt[rule.index] = since
+    }
+    for (const key of snapshot.firstSeen) this.#firstSeen.add(key)
+    this.#idsKeys = snapshot.idsKeys
+    for (const [key, log] of snapshot.diffs) this.#diffs.set(key, log)
+    for (const [key, time, values] of snapshot.accumulated)
+      this.#accumulator.records.set(key, { time, values: new Map(values) })
+    const numbers = new Map(fieldRefs.map((ref, number) => [refKey(ref), number]))
+    for (const event of snapshot.remembered) {
+      const rule = byId.get(event.rule)
+      if (rule === undefined) continue
+      const values = new Map<number, string>()
+      for (const [key, value] of event.values) {
+        const number = numbers.get(key)
+        if (number !== undefined) values.set(number, value)
+      }
+      this.#memory.remember(
+        rule,
+        {
+          rule: rule.id,
+          time: event.time,
+          agentId: event.agent,
+          matched: event.matched,
+          fullLog: event.full,
+          log: event.log,
+          category: event.category,
+          hasDynamic: event.dynamic,
+          values,
+          queues: [],
+        },
+        event.time,
+      )
+    }
+    this.#builtinState?.restore(snapshot.builtins)
+    return true
   }
 
   #load(words: Int32Array, bytes: Buffer, at: number): void {
@@ -202,7 +297,8 @@ export class Correlator {
       this.#firedTimes = 0
     } else {
       const end = this.#nodesAt + this.#nodeCount * nodeWords
-      for (let node = this.#nodesAt; node < end && rule === null; node = this.#nodeEnd(node)) rule = this.#evaluate(node)
+      for (let node = this.#nodesAt; node < end && rule === null; node = this.#nodeEnd(node))
+        rule = this.#evaluate(node)
     }
     if (rule === null) return nothing
     if (rule.level === 0) return { rule: this.isLogtest ? rule : null, isAlert: false }
@@ -268,7 +364,8 @@ export class Correlator {
     const key = `${rule.id} ${this.#text(header.host)}`
     const before = this.#diffs.get(key)
     if (before === log) return false
-    if (before === undefined && this.#diffs.size >= diffsMax) this.#diffs.delete(this.#diffs.keys().next().value as string)
+    if (before === undefined && this.#diffs.size >= diffsMax)
+      this.#diffs.delete(this.#diffs.keys().next().value as string)
     this.#diffs.set(key, log)
     if (before === undefined) return false
     this.#previousLog = before
@@ -309,11 +406,16 @@ export class Correlator {
     for (let n = queue.items.length - 1; n >= queue.head; n--) {
       const candidate = queue.items[n] as Remembered
       if (now - candidate.time > rule.timeframe) break
-      if (correlation.source === 'all' && (candidate.category !== category || correlation.regex?.test(candidate.log) !== true)) continue
+      if (
+        correlation.source === 'all' &&
+        (candidate.category !== category || correlation.regex?.test(candidate.log) !== true)
+      )
+        continue
       if (correlation.different.length > 0 && !this.#allDiffer(rule, candidate, values, hasDynamic)) continue
       if (candidate.matched >= rule.level) break
       const completes = counted >= rule.frequency
-      if (this.#lastEvents.length < lastEventsMax && (!completes || correlation.source !== 'all')) this.#lastEvents.push(candidate.fullLog)
+      if (this.#lastEvents.length < lastEventsMax && (!completes || correlation.source !== 'all'))
+        this.#lastEvents.push(candidate.fullLog)
       if (!completes) {
         counted++
         first ??= candidate
@@ -343,7 +445,9 @@ export class Correlator {
     let numbers = this.#differentNumbers.get(rule)
     if (numbers === undefined) {
       const { fieldRefs } = this.#ruleset
-      numbers = (rule.correlation?.different ?? []).map((ref) => fieldRefs.findIndex((other) => JSON.stringify(other) === JSON.stringify(ref)))
+      numbers = (rule.correlation?.different ?? []).map((ref) =>
+        fieldRefs.findIndex((other) => JSON.stringify(other) === JSON.stringify(ref)),
+      )
       this.#differentNumbers.set(rule, numbers)
     }
     return numbers
@@ -360,6 +464,7 @@ export class Correlator {
     this.#memory.remember(
       rule,
       {
+        rule: rule.id,
         time: seconds,
         agentId: this.#text(header.agentId),
         matched: this.#matchedLevel,
@@ -434,7 +539,8 @@ export class Correlator {
       this.#descriptionsAt = from
     }
     let from = this.#descriptionsAt
-    for (let node = this.#nodesAt; node < this.#resultNode; node += nodeWords) from += Math.max(0, words[node + 3] as number)
+    for (let node = this.#nodesAt; node < this.#resultNode; node += nodeWords)
+      from += Math.max(0, words[node + 3] as number)
     return this.#bytes.latin1Slice(from, from + (words[this.#resultNode + 3] as number))
   }
 
@@ -470,7 +576,8 @@ export class Correlator {
       sink.text(`,${this.#managerJson}${this.#seconds()}.${number}",`)
     } else sink.text(`${this.#managerJson}${this.#seconds()}.${number}",`)
     from += agent
-    if (rule !== null && this.#lastEvents.length > 1 && this.#lastEvents[1] !== '') sink.text(`"previous_output":${jsonText(this.#lastEvents.join('\n'))},`)
+    if (rule !== null && this.#lastEvents.length > 1 && this.#lastEvents[1] !== '')
+      sink.text(`"previous_output":${jsonText(this.#lastEvents.join('\n'))},`)
     if (isArchive || rule?.noFullLog !== true) {
       sink.text('"full_log":')
       sink.copy(this.#bytes, from, from + fullLog)
@@ -534,11 +641,39 @@ export class Correlator {
   }
 }
 
+/** Version of the snapshot's form; another one is not read. */
+const snapshotVersion = 1
+
+interface Snapshot {
+  readonly version: number
+  readonly fired: [id: number, times: number][]
+  readonly ignored: [id: number, since: number][]
+  readonly firstSeen: string[]
+  readonly idsKeys: string[]
+  readonly diffs: [string, string][]
+  readonly accumulated: [string, number, [number, string][]][]
+  /** Remembered events, oldest first: values by the field's kind and name, so that they fit another ruleset too. */
+  readonly remembered: {
+    rule: number
+    time: number
+    agent: string
+    matched: number
+    full: string
+    log: string
+    category: number
+    dynamic: boolean
+    values: [string, string][]
+  }[]
+  readonly builtins: unknown
+}
+
 export interface Judgement {
   readonly rule: Rule | null
   /** Whether an alert is to be written. */
   readonly isAlert: boolean
 }
+
+const refKey = (ref: FieldRef): string => `${ref.kind} ${foldName(ref.name)}`
 
 const nothing: Judgement = { rule: null, isAlert: false }
 
@@ -546,7 +681,13 @@ const nothing: Judgement = { rule: null, isAlert: false }
 function braceCompliance(text: string): [string, string[]][] {
   const found: [string, string[]][] = []
   for (const [, key = '', values = ''] of text.matchAll(/\{([A-Za-z0-9_]+): ([A-Za-z0-9_., ]*)\}/g)) {
-    found.push([key.toLowerCase(), values.split(',').map((value) => value.trim()).filter((value) => value !== '')])
+    found.push([
+      key.toLowerCase(),
+      values
+        .split(',')
+        .map((value) => value.trim())
+        .filter((value) => value !== ''),
+    ])
   }
   return found
 }
@@ -578,8 +719,14 @@ class SecondText {
   }
 }
 
-const dates = new SecondText((d) => `${d.getFullYear()} ${months[d.getMonth()]} ${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`)
-const heads = new SecondText((d) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.`)
+const dates = new SecondText(
+  (d) =>
+    `${d.getFullYear()} ${months[d.getMonth()]} ${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`,
+)
+const heads = new SecondText(
+  (d) =>
+    `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}.`,
+)
 const zones = new SecondText((d) => {
   const minutes = -d.getTimezoneOffset()
   const size = Math.abs(minutes)

@@ -60,7 +60,9 @@ export class EventDecoder {
       for (const decoder of this.#set.withoutProgram) if (this.#claims(event, decoder, -1)) return
       return
     }
-    this.#prefilter.find(event.log, (decoder) => this.#claims(event, decoder, -1))
+    const take = (decoder: Decoder): boolean => this.#claims(event, decoder, -1)
+    if (event.logStart >= 0) this.#prefilter.find(event.fullLog, event.logStart, take)
+    else this.#prefilter.find(event.log, 0, take)
   }
 
   #ofProgram(program: string): readonly Decoder[] {

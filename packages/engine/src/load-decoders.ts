@@ -154,7 +154,8 @@ class DecoderLoader {
           this.#join(file, draft, key, element, name)
           break
         case 'order': {
-          const names = content.split(',').map((part) => part.trim())
+          // A name ends at a blank inside it (seen in the corpus: 'origin 1').
+          const names = content.split(',').map((part) => part.trim().split(/\s/)[0] as string)
           if (names.length > dynamicFieldsMax)
             error(element.offset, 'DECODER_ORDER_TOO_LONG', `order names more than ${dynamicFieldsMax} fields`)
           draft.order = { names, targets: names.slice(0, dynamicFieldsMax).map((field) => this.#target(field)) }

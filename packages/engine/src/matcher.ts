@@ -42,6 +42,13 @@ export interface MatcherOptions {
 /** Decodes messages of the queues that are not plain logs: false says that it makes no event. */
 export type BuiltinDecoder = (event: Event, decoder: EventDecoder) => boolean
 
+/** What the decoders of stateful queues keep between events; plain data goes in and out of snapshots. */
+export interface BuiltinState {
+  readonly decoders: ReadonlyMap<number, BuiltinDecoder>
+  snapshot(): unknown
+  restore(data: unknown): void
+}
+
 /** State that decoding itself needs, held by the correlator; absent in a pure matcher. */
 export interface DecodeState {
   accumulate(event: Event): void
@@ -227,9 +234,11 @@ export class Matcher {
     const descriptionPlace = this.#descriptions.length
     let isCertain = false
     if ((flags & nodeFlags.failsAfterState) === 0) {
-      const children = this.#filter.children(rule)
+      const filter = this.#filter
+      const children = filter.children(rule)
       for (let n = 0; n < children.length; n++) {
-        if (this.#walk(children[n] as Rule)) {
+        const index = children[n] as number
+        if (filter.isPossible(index) && this.#walk(filter.rules[index] as Rule)) {
           isCertain = true
           break
         }

@@ -11,6 +11,8 @@ export const rememberedMax = 8192
 const dropMin = 10
 
 export interface Remembered {
+  /** Id of the rule that it ended in. */
+  readonly rule: number
   /** Seconds. */
   readonly time: number
   readonly agentId: string
@@ -112,8 +114,14 @@ export class Memory {
       return view
     }
     const listName = (rule: Rule, correlation: Correlation): string =>
-      correlation.source === 'all' ? 'all' : correlation.source === 'sid' ? `sid${byId.get(correlation.sid)?.index}` : `group${rule.index}`
-    this.#searched = rules.map((rule) => (rule.correlation === null ? null : viewOf(listName(rule, rule.correlation), rule.correlation)))
+      correlation.source === 'all'
+        ? 'all'
+        : correlation.source === 'sid'
+          ? `sid${byId.get(correlation.sid)?.index}`
+          : `group${rule.index}`
+    this.#searched = rules.map((rule) =>
+      rule.correlation === null ? null : viewOf(listName(rule, rule.correlation), rule.correlation),
+    )
     const views = (list: string): readonly View[] => [...(lists.get(list)?.values() ?? [])]
     this.#ofSid = rules.map(({ index }) => views(`sid${index}`))
     this.#ofGroup = rules.map(({ index }) => views(`group${index}`))
@@ -133,7 +141,9 @@ export class Memory {
 
   remember(rule: Rule, event: Remembered, now: number): void {
     if (rule.isMatchedSid) for (const view of this.#ofSid[rule.index] as readonly View[]) view.append(event)
-    else for (const consumer of rule.groupConsumers) for (const view of this.#ofGroup[consumer.index] as readonly View[]) view.append(event)
+    else
+      for (const consumer of rule.groupConsumers)
+        for (const view of this.#ofGroup[consumer.index] as readonly View[]) view.append(event)
     for (const view of this.#ofAll) view.append(event)
     this.#all.push(event)
     if (this.size <= rememberedMax) return
@@ -156,7 +166,7 @@ export class Memory {
     }
   }
 
-  /** Remembered events, oldest first, with the queues' owners worked out anew by `restore`. */
+  /** Remembered events, oldest first. */
   *entries(): Iterable<Remembered> {
     for (let n = this.#head; n < this.#all.length; n++) yield this.#all[n] as Remembered
   }

@@ -1,8 +1,9 @@
 /**
- * Finds, among patterns tried in order, those that can match a text at all: anchored ones by the text's first bytes, others by a literal that they need.
+ * Finds, among patterns tried in order, those that can match a text at all: anchored ones by the text's first byte, others by a literal that they need.
  * It only leaves out what cannot match, so the caller's answer is the same as with trying all.
  */
 import type { Pattern } from '@dogwatch/pattern'
+import { LiteralScanner } from './literal-scanner.ts'
 
 export interface Candidate<T> {
   readonly item: T
@@ -10,28 +11,47 @@ export interface Candidate<T> {
 }
 
 export class Prefilter<T> {
-  /** For each first byte: candidates in order, the ones that the byte rules out left away. */
-  readonly #byFirst: readonly (readonly Candidate<T>[])[]
+  readonly #items: readonly T[]
+  /** For each first byte (256: the empty text): numbers of the candidates in order, those that the byte rules out left away. */
+  readonly #byFirst: readonly (readonly number[])[]
+  /** 1 for a candidate that needs a literal. */
+  readonly #needy: Uint8Array
+  readonly #scanner: LiteralScanner
 
   constructor(candidates: readonly Candidate<T>[]) {
-    const byFirst: Candidate<T>[][] = Array.from({ length: 257 }, () => [])
-    for (const candidate of candidates) {
-      const { prefixes } = candidate.pattern
+    this.#items = candidates.map(({ item }) => item)
+    const byFirst: number[][] = Array.from({ length: 257 }, () => [])
+    for (const [n, { pattern }] of candidates.entries()) {
+      const { prefixes } = pattern
       for (let byte = 0; byte <= 256; byte++) {
         if (
           prefixes === null ||
           prefixes.anyOf.some((prefix) => prefix === '' || startsWithByte(prefix, byte, prefixes.fold))
         )
-          (byFirst[byte] as Candidate<T>[]).push(candidate)
+          (byFirst[byte] as number[]).push(n)
       }
     }
     this.#byFirst = byFirst
+    // An anchored pattern is cheap to try; only the others are worth a scan.
+    const needs = candidates.map(({ pattern }) => (pattern.prefixes === null ? pattern.needs : null))
+    this.#needy = Uint8Array.from(needs, (need) => (need === null ? 0 : 1))
+    this.#scanner = new LiteralScanner(needs)
   }
 
-  /** Offers the items that may match, in order, until one is taken. */
-  find(text: string, take: (item: T) => boolean): void {
-    const candidates = this.#byFirst[text.length === 0 ? 256 : text.charCodeAt(0)] as readonly Candidate<T>[]
-    for (let n = 0; n < candidates.length; n++) if (take((candidates[n] as Candidate<T>).item)) return
+  /** Offers the items that may match `text` from an offset on, in order, until one is taken. */
+  find(text: string, from: number, take: (item: T) => boolean): void {
+    const numbers = this.#byFirst[from >= text.length ? 256 : text.charCodeAt(from)] as readonly number[]
+    const needy = this.#needy
+    const { seen } = this.#scanner
+    let stamp = 0
+    for (let n = 0; n < numbers.length; n++) {
+      const number = numbers[n] as number
+      if (needy[number] === 1) {
+        if (stamp === 0) stamp = this.#scanner.scan(text, from)
+        if (seen[number] !== stamp) continue
+      }
+      if (take(this.#items[number] as T)) return
+    }
   }
 }
 

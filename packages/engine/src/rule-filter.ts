@@ -1,30 +1,112 @@
-/** Narrows a rule's children to those that an event can match at all, without changing their order. */
+/**
+ * Narrows a rule's children to those that an event can match at all, without changing their order: by decoder, by a dynamic field that must be there, and by
+ * literals that the log must hold. The literals of all rules that a decoder's events can reach are looked for in one pass, made when first asked for.
+ */
+import type { Needs } from '@dogwatch/pattern'
 import type { Event } from './event.ts'
+import { LiteralScanner } from './literal-scanner.ts'
 import type { Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
 
+/** Decoders whose scanners are kept. */
+const scannersMax = 512
+
+const none = new Int32Array(0)
+
+interface DecoderView {
+  readonly scanner: LiteralScanner
+  /** Children by rule index, narrowed to the decoder; undefined for a rule that its events never reach. */
+  readonly children: (Int32Array | undefined)[]
+}
+
 export class RuleFilter {
-  readonly #byDecoder: Map<number, readonly Rule[]>[]
-  #decoderId = 0
+  readonly rules: readonly Rule[]
+  readonly #ruleset: Ruleset
+  readonly #views = new Map<number, DecoderView>()
+  /** Slot of the dynamic field that a rule asks for first; -1 when it asks for none. */
+  readonly #slots: Int32Array
+  readonly #needs: readonly (Needs | null)[]
+  readonly #needy: Uint8Array
+  #view: DecoderView
+  #event: Event | null = null
+  #stamp = 0
 
   constructor(ruleset: Ruleset) {
-    this.#byDecoder = ruleset.rules.map(() => new Map())
+    this.#ruleset = ruleset
+    this.rules = ruleset.rules
+    this.#slots = Int32Array.from(
+      ruleset.rules,
+      (rule) =>
+        rule.conditions.find(({ slot }) => slot >= 0)?.slot ?? rule.lists.find(({ slot }) => slot >= 0)?.slot ?? -1,
+    )
+    this.#needs = ruleset.rules.map(({ conditions }) => logNeeds(conditions))
+    this.#needy = Uint8Array.from(this.#needs, (need) => (need === null ? 0 : 1))
+    this.#view = { scanner: new LiteralScanner([]), children: [] }
   }
 
   begin(event: Event): void {
-    this.#decoderId = event.decoderId
+    this.#event = event
+    this.#stamp = 0
+    let view = this.#views.get(event.decoderId)
+    if (view === undefined) {
+      view = this.#makeView(event.decoderId)
+      if (this.#views.size >= scannersMax) this.#views.clear()
+      this.#views.set(event.decoderId, view)
+    }
+    this.#view = view
   }
 
-  children(rule: Rule): readonly Rule[] {
-    const { children } = rule
-    if (children.length < 4) return children
-    const byDecoder = this.#byDecoder[rule.index] as Map<number, readonly Rule[]>
-    const id = this.#decoderId
-    let kept = byDecoder.get(id)
-    if (kept === undefined) {
-      kept = children.filter((child) => child.decodedAs === 0 || child.decodedAs === id)
-      byDecoder.set(id, kept)
-    }
-    return kept
+  /** Indices of the children that the event's decoder does not rule out. */
+  children(rule: Rule): Int32Array {
+    return this.#view.children[rule.index] ?? none
   }
+
+  /** Whether the event may match a rule at all. */
+  isPossible(index: number): boolean {
+    const slot = this.#slots[index] as number
+    if (slot >= 0 && !(this.#event as Event).hasSlot(slot)) return false
+    if (this.#needy[index] === 0) return true
+    const { scanner } = this.#view
+    if (this.#stamp === 0) {
+      const event = this.#event as Event
+      this.#stamp = event.logStart >= 0 ? scanner.scan(event.fullLog, event.logStart) : scanner.scan(event.log, 0)
+    }
+    return scanner.seen[index] === this.#stamp
+  }
+
+  #makeView(decoderId: number): DecoderView {
+    const children: (Int32Array | undefined)[] = Array<undefined>(this.rules.length).fill(undefined)
+    const reached: Rule[] = [...this.#ruleset.roots]
+    for (const rule of reached) children[rule.index] = new Int32Array(0)
+    for (let n = 0; n < reached.length; n++) {
+      const rule = reached[n] as Rule
+      const kept = rule.children.filter(({ decodedAs }) => decodedAs === 0 || decodedAs === decoderId)
+      children[rule.index] = Int32Array.from(kept, ({ index }) => index)
+      for (const child of kept) {
+        if (children[child.index] !== undefined) continue
+        children[child.index] = new Int32Array(0)
+        reached.push(child)
+      }
+    }
+    const isReached = new Set(reached.map(({ index }) => index))
+    return {
+      scanner: new LiteralScanner(this.#needs.map((need, index) => (isReached.has(index) ? need : null))),
+      children,
+    }
+  }
+}
+
+/** The best necessary literals among a rule's conditions on the log: the set whose shortest member is longest. */
+function logNeeds(conditions: Rule['conditions']): Needs | null {
+  let best: Needs | null = null
+  let bestLength = 1
+  for (const { element, negate, pattern } of conditions) {
+    if ((element !== 'match' && element !== 'regex') || negate || pattern === null || pattern.needs === null) continue
+    const shortest = Math.min(...pattern.needs.anyOf.map(({ length }) => length))
+    if (shortest > bestLength) {
+      best = pattern.needs
+      bestLength = shortest
+    }
+  }
+  return best
 }
