@@ -1,5 +1,7 @@
 /** ASCII case folding of latin1 texts, with a memo of one subject because many patterns look at the same one in turn. */
 
+import { byteSource } from './byte-set.ts'
+
 let memoSubject = ''
 let memoFolded = ''
 
@@ -36,10 +38,4 @@ export function foldedSource(text: string): string {
     source += lower >= 'a' && lower <= 'z' ? `[${lower}${lower.toUpperCase()}]` : byteSource(character.charCodeAt(0))
   }
   return source
-}
-
-/** A regular expression's source for one byte. */
-export function byteSource(byte: number): string {
-  const character = String.fromCharCode(byte)
-  return /[A-Za-z0-9_ ]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, '0')}`
 }

@@ -8,7 +8,6 @@ import {
   classTables,
   foldTable,
   kindEnd,
-  kindLiteral,
   kindParen,
   kindToken,
   type OsregexAlternative,

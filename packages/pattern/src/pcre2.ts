@@ -1,65 +1,247 @@
-/** pcre2 (engine.md 6.6): PCRE2 without options, on bytes, run by V8. */
-import { type Compiled, noMatch, type Pattern, patternError } from './contract.ts'
+/**
+ * pcre2 (engine.md 6.6): PCRE2 without options, on bytes. V8 runs it, from a source of our own making; patterns that
+ * can backtrack badly go to re2js (linear time) where it accepts them, at once when exponential, on long subjects when
+ * polynomial. What remains is marked `backtracking`, to be run under a deadline.
+ */
+import { RE2JS } from 're2js'
+import { type Compiled, type Needs, noMatch, type Pattern } from './contract.ts'
+import { emitRe2, emitV8, type V8Source, visit } from './pcre2-emit.ts'
+import { gapTest } from './pcre2-gaps.ts'
+import { type Hazard, hazardOf } from './pcre2-hazard.ts'
+import { needsOf, prefixesOf } from './pcre2-literals.ts'
+import { type Node, type Pcre2Syntax, parsePcre2 } from './pcre2-syntax.ts'
+import { noteRunning } from './watchdog.ts'
+
+/** Steps that a polynomial pattern may cost in V8 before re2js takes over. */
+const stepsMax = 4_000_000
 
 const cache = new Map<string, Compiled>()
 
-/** Compiles a PCRE2 pattern. */
+/** Compiles a PCRE2 pattern. The engines behind it are made on first use. */
 export function compilePcre2(source: string): Compiled {
   let compiled = cache.get(source)
   if (compiled === undefined) {
-    compiled = build(source)
+    const syntax = parsePcre2(source)
+    if ('error' in syntax) compiled = syntax
+    else {
+      const v8 = emitV8(syntax.root)
+      compiled =
+        v8 === null
+          ? {
+              error: {
+                message:
+                  'atomic groups in a lookbehind, and back references that ignore case in part, are not supported',
+                offset: 0,
+              },
+            }
+          : { pattern: new Pcre2Pattern(source, syntax, v8) }
+    }
     cache.set(source, compiled)
   }
   return compiled
 }
 
-function build(source: string): Compiled {
-  let flags = ''
-  let text = source
-  const utf = text.startsWith('(*UTF)')
-  if (utf)
-    text = text
-      .slice(6)
-      .replace(/\\N\{U\+([0-9A-Fa-f]+)\}/g, (_, hex) =>
-        Buffer.from(String.fromCodePoint(Number.parseInt(hex, 16))).toString('latin1'),
-      )
-  const leading = /^\(\?([a-zA-Z]+)\)/.exec(text)
-  if (leading !== null) {
-    flags = [...(leading[1] ?? '')].filter((letter) => 'ims'.includes(letter)).join('')
-    text = text.slice(leading[0].length)
+/** Any matcher: the raw end index or `noMatch`, groups on demand. */
+interface Matcher {
+  test(subject: string): boolean
+  exec(subject: string, groups: string[] | null): number
+}
+
+class Pcre2Pattern implements Pattern {
+  readonly dialect = 'pcre2'
+  readonly source: string
+  readonly groupCount: number
+  readonly #syntax: Pcre2Syntax
+  readonly #v8: V8Source
+  #needs: Needs | null | undefined
+  #prefixes: Needs | null | undefined
+  #hazard: Hazard | undefined
+  #quickTest: ((subject: string) => boolean) | undefined
+  #fast: Matcher | undefined
+  #safe: Matcher | null | undefined
+  #fastLengthMax = 0
+
+  constructor(source: string, syntax: Pcre2Syntax, v8: V8Source) {
+    this.source = source
+    this.groupCount = syntax.groupCount
+    this.#syntax = syntax
+    this.#v8 = v8
   }
-  text = text.replace(/\\A/g, '^').replace(/\\z/g, '$')
-  let expression: RegExp
-  try {
-    expression = new RegExp(text, flags)
-  } catch (thrown) {
-    return patternError(thrown instanceof Error ? thrown.message : String(thrown), 0)
+
+  get needs(): Needs | null {
+    if (this.#needs === undefined) this.#needs = needsOf(this.#syntax.root)
+    return this.#needs
   }
-  const pattern: Pattern = {
-    dialect: 'pcre2',
-    source,
-    groupCount: (new RegExp(`${text}|`).exec('')?.length ?? 1) - 1,
-    test: (subject) => expression.test(subject),
-    end(subject) {
-      const found = expression.exec(subject)
-      return found === null ? noMatch : found.index + found[0].length - 1
-    },
-    exec(subject, groups) {
-      const found = expression.exec(subject)
-      groups.length = 0
-      if (found === null) return noMatch
-      for (let at = 1; at < found.length; at++) {
-        const text = found[at]
+
+  get prefixes(): Needs | null {
+    if (this.#prefixes === undefined) this.#prefixes = prefixesOf(this.#syntax.root)
+    return this.#prefixes
+  }
+
+  get cost(): 'linear' | 'backtracking' {
+    const hazard = this.#judged()
+    return hazard.degree <= 1 || this.#safeMatcher() !== null ? 'linear' : 'backtracking'
+  }
+
+  get hazard(): string | null {
+    return this.cost === 'linear' ? null : this.#judged().reason
+  }
+
+  test(subject: string): boolean {
+    this.#quickTest ??= gapTest(this.#syntax.root) ?? ((text) => this.#matcherFor(text).test(text))
+    return this.#quickTest(subject)
+  }
+
+  end(subject: string): number {
+    return this.#matcherFor(subject).exec(subject, null)
+  }
+
+  exec(subject: string, groups: string[]): number {
+    groups.length = 0
+    return this.#matcherFor(subject).exec(subject, groups)
+  }
+
+  #judged(): Hazard {
+    this.#hazard ??= hazardOf(this.#syntax.root)
+    return this.#hazard
+  }
+
+  #matcherFor(subject: string): Matcher {
+    this.#fast ??= this.#prepare()
+    if (subject.length <= this.#fastLengthMax) return this.#fast
+    return this.#safeMatcher() ?? this.#fast
+  }
+
+  /** The V8 matcher, and how long a subject may be for it. */
+  #prepare(): Matcher {
+    const { exponential, degree } = this.#judged()
+    this.#fastLengthMax =
+      exponential || resetsGroups(this.#syntax.root)
+        ? -1
+        : degree <= 1
+          ? Number.POSITIVE_INFINITY
+          : Math.floor(stepsMax ** (1 / degree))
+    const matcher = new V8Matcher(this.#v8)
+    return degree <= 1 ? matcher : new NotedMatcher(matcher, this)
+  }
+
+  #safeMatcher(): Matcher | null {
+    if (this.#safe === undefined) {
+      const re2 = emitRe2(this.#syntax.root, this.groupCount)
+      try {
+        this.#safe = re2 === null ? null : new Re2Matcher(re2.source, re2.endGroup)
+      } catch {
+        this.#safe = null
+      }
+    }
+    return this.#safe
+  }
+}
+
+/**
+ * V8 forgets a group at each new round of a repetition around it; PCRE2 keeps what an earlier round set, as RE2 does.
+ * It shows only where a round can leave the group out.
+ */
+function resetsGroups(root: Node): boolean {
+  let found = false
+  visit(root, (node) => {
+    if (node.type === 'repeat' && node.max > 1 && leavesOut(node.item)) found = true
+  })
+  return found
+}
+
+function leavesOut(node: Node): boolean {
+  if (node.type === 'alternation') return node.items.some(hasGroup)
+  if (node.type === 'repeat' && node.min === 0) return hasGroup(node.item)
+  if (node.type === 'sequence') return node.items.some(leavesOut)
+  return 'item' in node && leavesOut(node.item)
+}
+
+function hasGroup(node: Node): boolean {
+  let found = false
+  visit(node, (inner) => {
+    if (inner.type === 'group') found = true
+  })
+  return found
+}
+
+class V8Matcher implements Matcher {
+  readonly #expression: RegExp
+  readonly #numbers: readonly number[]
+
+  constructor(source: V8Source) {
+    this.#expression = new RegExp(source.source, source.flags)
+    this.#numbers = source.groups
+  }
+
+  test(subject: string): boolean {
+    return this.#expression.test(subject)
+  }
+
+  exec(subject: string, groups: string[] | null): number {
+    const found = this.#expression.exec(subject)
+    if (found === null) return noMatch
+    if (groups !== null) {
+      for (let group = 1; group < this.#numbers.length; group++) {
+        const text = found[this.#numbers[group] ?? 0]
         if (text === undefined) continue
-        while (groups.length < at - 1) groups.push('')
+        while (groups.length < group - 1) groups.push('')
         groups.push(text)
       }
-      return found.index + found[0].length - 1
-    },
-    needs: null,
-    prefixes: null,
-    cost: 'backtracking',
-    hazard: null,
+    }
+    return found.index + found[0].length - 1
   }
-  return { pattern }
+}
+
+/** Tells the watchdog which pattern is at work. */
+class NotedMatcher implements Matcher {
+  readonly #inner: Matcher
+  readonly #pattern: Pattern
+
+  constructor(inner: Matcher, pattern: Pattern) {
+    this.#inner = inner
+    this.#pattern = pattern
+  }
+
+  test(subject: string): boolean {
+    noteRunning(this.#pattern)
+    const result = this.#inner.test(subject)
+    noteRunning(null)
+    return result
+  }
+
+  exec(subject: string, groups: string[] | null): number {
+    noteRunning(this.#pattern)
+    const result = this.#inner.exec(subject, groups)
+    noteRunning(null)
+    return result
+  }
+}
+
+class Re2Matcher implements Matcher {
+  readonly #expression: RE2JS
+  readonly #endGroup: number
+
+  constructor(source: string, endGroup: number) {
+    this.#expression = RE2JS.compile(source)
+    this.#endGroup = endGroup
+  }
+
+  test(subject: string): boolean {
+    return this.#expression.test(subject)
+  }
+
+  exec(subject: string, groups: string[] | null): number {
+    const matcher = this.#expression.matcher(subject)
+    if (!matcher.find()) return noMatch
+    if (groups !== null) {
+      for (let group = 1; group < this.#endGroup; group++) {
+        const text = matcher.group(group)
+        if (text === null || text === undefined) continue
+        while (groups.length < group - 1) groups.push('')
+        groups.push(text)
+      }
+    }
+    return matcher.start(this.#endGroup) - 1
+  }
 }
