@@ -115,27 +115,24 @@ export function rulesetFromPaths(paths: readonly string[]): RulesetFilesReading 
   const decoders: string[] = []
   const rules: string[] = []
   const lists: ListFile[] = []
-  const addFile = (path: string): void => {
+  const addFile = (path: string, severity: Problem['severity']): void => {
     const kind = kindOfFile(path)
     if (kind === 'decoders') decoders.push(path)
     else if (kind === 'rules') rules.push(path)
     else if (kind === 'list') lists.push({ name: `etc/lists/${belowLists(path)}`, path })
-    else
-      problems.push(
-        warning(path, 'RULESET_FILE_KIND', 'neither decoders nor rules stand in this file; it is passed over'),
-      )
+    else problems.push(warning(path, 'RULESET_FILE_KIND', 'neither decoders nor rules stand in this file', severity))
   }
   const addFolder = (folder: string, kind: string): void => {
     const xml = filesIn(folder, kind, problems).filter((name) => name.endsWith('.xml'))
     if (kind === 'decoders') decoders.push(...xml.map((name) => join(folder, name)))
     else if (kind === 'rules') rules.push(...xml.map((name) => join(folder, name)))
     else if (kind === 'lists') lists.push(...listsBelow(folder, folder, listDepthMax))
-    else for (const name of xml) addFile(join(folder, name))
+    else for (const name of xml) addFile(join(folder, name), 'warning')
   }
   for (const given of paths) {
     const path = resolve(given)
     if (!isFolder(path)) {
-      if (isFile(path)) addFile(path)
+      if (isFile(path)) addFile(path, 'error')
       else problems.push(warning(path, 'RULESET_FILE_MISSING', 'this file or folder is not there', 'error'))
       continue
     }

@@ -52,15 +52,29 @@ export function readXml(path: string, text: string): { readonly file: XmlFile } 
   }
 }
 
+/** Where lines begin, for each file object that was asked about: a ruleset may have many problems, and places are looked up for rules too. */
+const lineStarts = new WeakMap<object, readonly number[]>()
+
+function lineStartsOf(file: Pick<XmlFile, 'text'>): readonly number[] {
+  const known = lineStarts.get(file)
+  if (known !== undefined) return known
+  const starts = [0]
+  for (let at = file.text.indexOf('\n'); at !== -1; at = file.text.indexOf('\n', at + 1)) starts.push(at + 1)
+  lineStarts.set(file, starts)
+  return starts
+}
+
 /** Line and column (from 1, in bytes) of a byte offset. */
-export function spanAt({ path, text }: Pick<XmlFile, 'path' | 'text'>, offset: number): SourceSpan {
-  let line = 1
-  let start = 0
-  for (let next = text.indexOf('\n'); next !== -1 && next < offset; next = text.indexOf('\n', start)) {
-    line++
-    start = next + 1
+export function spanAt(file: Pick<XmlFile, 'path' | 'text'>, offset: number): SourceSpan {
+  const starts = lineStartsOf(file)
+  let low = 0
+  let high = starts.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if ((starts[middle] ?? 0) <= offset) low = middle
+    else high = middle - 1
   }
-  return { file: path, line, column: offset - start + 1 }
+  return { file: file.path, line: low + 1, column: offset - (starts[low] ?? 0) + 1 }
 }
 
 /** A problem at a byte offset of a file, with the line it stands on. */
