@@ -4,7 +4,7 @@
  * In: a verb and its arguments, on any Node from 18 on. Out: the verb's program, running on the pinned Node with the
  * packages of package-lock.json installed; its standard streams, signals and exit status are handed through.
  * Speaks on standard error only, so that a verb's own output can be piped.
- * Can go wrong: npm cannot install (said, with npm's last words; status 1), no Node is new enough (said; status 1),
+ * Can go wrong: npm cannot install (said, in npm's own words; status 1), no Node is new enough (said; status 1),
  * the verb is unknown or its program is not part of this version (said; status 2).
  *
  * Plain CommonJS and no packages, because it runs before anything is installed and on whatever Node is there.
@@ -136,7 +136,7 @@ function readStamp() {
   }
 }
 
-/** Runs npm with its output collected; returns whether it went well, and says npm's last words when it did not. */
+/** Runs npm with its output collected; returns whether it went well, and says npm's words when it did not. */
 function runNpm(...args) {
   // npm replaces the very folder that the pinned Node lives in, so npm runs on the system's Node.
   const path = (process.env.PATH ?? '')
@@ -158,8 +158,11 @@ function runNpm(...args) {
   })
   if (result.status === 0) return true
   const reason = result.error ? `${result.error.message}\n` : ''
-  const words = `${reason}${result.stderr ?? ''}`.trim().split('\n').slice(-12).join('\n  ')
-  process.stderr.write(`  ${words}\n`)
+  const lines = `${reason}${result.stderr ?? ''}`
+    .split('\n')
+    .filter((line) => !/^npm error\s*$/.test(line) && line !== '')
+  // npm says what is wrong first, and then how to use it.
+  process.stderr.write(`${lines.slice(0, 12).join('\n')}\n`)
   return false
 }
 

@@ -1,0 +1,27 @@
+/** The end-to-end scenarios, by the name one gives to `npm run e2e -- NAME`. */
+import type { Checks } from './checks.ts'
+
+/** One scenario of the whole system: real processes, real sockets. */
+export interface Scenario {
+  readonly name: string
+  readonly says: string
+  /** Whether it is part of `npm test`; longer ones have only their verb. */
+  readonly inTest: boolean
+  readonly load: () => Promise<{ readonly run: (checks: Checks) => Promise<void> }>
+}
+
+/** To add one: a file that exports `run(checks)`, and a line here. */
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'first-alert',
+    says: 'from npm start on an empty home to the first alert',
+    inTest: true,
+    load: () => import('./first-alert.ts'),
+  },
+  {
+    name: 'durable',
+    says: 'nothing lost and nothing twice, with kill -9 at random moments',
+    inTest: true,
+    load: () => import('./durable.ts'),
+  },
+]
