@@ -410,7 +410,7 @@ export class BodyCheck {
     this.#lineFeed = false
     const good = this.#kind === null ? this.#hasShape : kinds.has(this.#kind)
     if (good) this.#goodValues++
-    else if (this.#kind !== null) this.#wrongKind = `kind ${JSON.stringify(this.#kind)}`
+    else if (this.#kind !== null) this.#wrongKind = `kind "${this.#kind.replace(/[^\x20-\x7e]/g, '?')}"`
     this.#kind = null
     this.#hasShape = false
   }

@@ -26,6 +26,7 @@ const brokenReasons: Readonly<Record<string, RefusalReason>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
   ECONNRESET: 'sender_gone',
   EPIPE: 'sender_gone',
+  HPE_INVALID_EOF_STATE: 'sender_gone',
 }
 const brokenStatus: Readonly<Partial<Record<RefusalReason, string>>> = {
   headers_too_big: '431 Request Header Fields Too Large',
@@ -54,6 +55,7 @@ export function createHttp1({ limits, certificateNames, onExchange, onBroken, is
     certificateNames: () => certificateNames(socket),
     peer: socket.remoteAddress ?? '',
     body: request,
+    isWhole: () => request.complete,
     proceed() {
       if (wantsContinue) response.writeContinue()
     },

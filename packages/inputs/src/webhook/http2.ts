@@ -92,6 +92,8 @@ export function createHttp2({ limits, certificateNames, onExchange, onBroken }: 
     certificateNames: () => certificateNames(socket),
     peer: socket.remoteAddress ?? '',
     body: stream,
+    // A sender that ended its side leaves ours open until the answer.
+    isWhole: () => !stream.closed && !stream.destroyed,
     proceed() {
       if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 })
     },
@@ -99,7 +101,7 @@ export function createHttp2({ limits, certificateNames, onExchange, onBroken }: 
       if (stream.destroyed || stream.closed || stream.headersSent) return
       stream.respond({ ':status': status, ...more })
       stream.end(text)
-      if (!isLast) return
+      if (!isLast || stream.endAfterHeaders) return
       // A whole answer and then a reset without error: the sender keeps the answer and stops the body (RFC 9113, 8.1).
       stream.removeAllListeners('data')
       stream.resume()

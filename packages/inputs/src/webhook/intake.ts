@@ -24,6 +24,8 @@ export interface Exchange extends Credentials {
   readonly contentLength: string | undefined
   readonly peer: string
   readonly body: Readable
+  /** At the end of the body: whether the sender ended it, rather than going away. */
+  isWhole(): boolean
   /** Says that the body is wanted, for senders that wait for `100 Continue`. */
   proceed(): void
   /** Sends the whole answer. `isLast`: the rest of the body is not wanted, and the connection (or stream) ends after it. */
@@ -55,8 +57,11 @@ const received = 'Webhook received!'
 const receivedHeaders = { 'content-type': 'text/html; charset=utf-8', 'content-length': `${received.length}` } as const
 /** Pieces in which a body is checked: about 80 µs each. */
 const sliceBytes = 65_536
-/** Reserved for a body whose length is not announced; it grows by the same. */
+/** Reserved for a body whose length is not announced; it grows with the body. */
 const unknownBytes = 65_536
+/** What a request itself takes, and what unpacking takes (window, state, one piece of output), beside the body. */
+const requestBytes = 4096
+const gunzipBytes = 163_840
 
 /** The life of one request. `begin` once; the rest follows from its events. */
 export class Intake {
@@ -74,10 +79,12 @@ export class Intake {
   #isInLine = false
   #wireBytes = 0
   #bodyBytes = 0
+  #ownBytes = requestBytes
   #writer: RecordWriter | null = null
   /** The part being written; parts follow each other. */
   #writing: Promise<void> | null = null
   #hasEnded = false
+  #isStoring = false
   #isOver = false
 
   constructor(shared: IntakeShared, exchange: Exchange) {
@@ -105,13 +112,18 @@ export class Intake {
     this.#cluster = granted.cluster ?? ''
     if ('refused' in granted) return void this.refuse(granted.refused)
     if (!/^(?:identity|gzip|x-gzip)$/i.test(contentEncoding.trim())) return void this.refuse('encoding')
-    const length = contentLength === undefined ? null : Number(contentLength)
+    const isPacked = /gzip/i.test(contentEncoding)
+    const length = contentLength !== undefined && /^\d+$/.test(contentLength) ? Number(contentLength) : null
     if (length !== null && length > limits.bodyBytesMax) return void this.#refuseBig()
-    this.#reservation = budget.reserve(Math.min(length ?? unknownBytes, this.#heldMax()))
+    if (isPacked) this.#ownBytes += gunzipBytes
+    this.#reservation = budget.reserve(Math.min(length ?? unknownBytes, this.#heldMax()) + this.#ownBytes)
     if (!this.#reservation) return void this.refuse('memory')
     this.#timer = setTimeout(() => this.refuse('timeout'), limits.requestTimeoutMs)
+    body.on('end', () => {
+      if (!this.#exchange.isWhole()) this.refuse('sender_gone')
+    })
     this.#exchange.proceed()
-    if (/gzip/i.test(contentEncoding)) this.#unpack()
+    if (isPacked) this.#unpack()
     else this.#listen(body)
     body.on('close', () => {
       if (!body.readableEnded) this.refuse('sender_gone')
@@ -120,13 +132,14 @@ export class Intake {
 
   /** Ends the request with the answer that the reason has; nothing of it is kept. */
   refuse(reason: RefusalReason, detail = ''): void {
-    if (this.#isOver) return
+    // A sender that leaves while its record is being stored has sent everything: the record counts.
+    if (this.#isOver || (reason === 'sender_gone' && this.#isStoring)) return
     const { status, says, ...more } = refusals[reason]
     const line = detail === '' ? says : `${says}: ${detail}`
     this.#writer?.abort()
     this.#shared.counters.refused[reason]++
     this.#shared.tell(reason, status, line, this.#exchange.peer, this.#cluster)
-    if (status !== null && reason !== 'sender_gone') {
+    if (status !== null) {
       const text = `${status} ${line}\n`
       countAnswer(this.#shared.counters, status)
       this.#exchange.answer(
@@ -235,15 +248,15 @@ export class Intake {
     if (this.#bodyBytes > limits.bodyBytesMax) return void this.#refuseBig()
     if (!this.#check.push(chunk)) return void this.#refuseVerdict(this.#check.end())
     this.#chunks.add(chunk)
-    const held = Math.min(this.#bodyBytes, this.#heldMax())
-    if (
-      this.#reservation &&
-      held > this.#reservation.bytes &&
-      !this.#reservation.grow(Math.min(held + unknownBytes, this.#heldMax()))
-    ) {
-      return void this.refuse('memory')
-    }
+    if (!this.#reserve()) return void this.refuse('memory')
     if (sink.begin && this.#chunks.bytes >= limits.partBytes) this.#writePart()
+  }
+
+  /** A body may grow beyond what it announced (packed) or announce nothing (chunked): the reservation follows. */
+  #reserve(): boolean {
+    const held = Math.min(this.#bodyBytes, this.#heldMax()) + this.#ownBytes
+    if (!this.#reservation || held <= this.#reservation.bytes) return true
+    return this.#reservation.grow(held)
   }
 
   #isBomb(): boolean {
@@ -281,6 +294,7 @@ export class Intake {
     const verdict = this.#check.end()
     if (!verdict.ok) return void this.#refuseVerdict(verdict)
     if (this.#timer) clearTimeout(this.#timer)
+    this.#isStoring = true
     const completeMs = performance.now()
     this.#store().then(
       () => this.#acknowledge(verdict.values, completeMs),

@@ -51,6 +51,9 @@ export interface WebhookReceiver {
 
 /** TLS records that begin a connection have this type (RFC 8446, 5.1). */
 const handshakeRecord = 0x16
+/** Time for the last answers to leave when the receiver stops. */
+const lastAnswersMs = 50
+
 /** RangeError for limits or cluster names that cannot work. */
 export function createWebhookReceiver(options: WebhookOptions): WebhookReceiver {
   const { host, port, sink, onRefused, nowMs = Date.now } = options
@@ -209,14 +212,17 @@ export function createWebhookReceiver(options: WebhookOptions): WebhookReceiver 
           const timer = setTimeout(resolve, drainMs)
           onDrained = () => {
             clearTimeout(timer)
-            // One more turn, so that the last answer leaves before its connection is ended.
-            setTimeout(resolve, 20)
+            setTimeout(resolve, lastAnswersMs)
           }
         })
       }
-      for (const intake of [...open.keys()]) intake.refuse('stopping')
-      for (const socket of sockets) socket.destroySoon()
-      const force = setTimeout(() => sockets.forEach((socket) => void socket.destroy()), 500)
+      const left = [...open.keys()]
+      for (const intake of left) intake.refuse('stopping')
+      // What was just answered leaves first; what is idle or has sent no request yet is ended at once.
+      const force = setTimeout(
+        () => sockets.forEach((socket) => void socket.destroy()),
+        left.length > 0 ? lastAnswersMs : 0,
+      )
       await closed
       clearTimeout(force)
     },

@@ -45,7 +45,7 @@ export const refusalReasons: readonly RefusalReason[] = Object.keys(table).filte
 export interface Refusal {
   readonly reason: RefusalReason
   readonly status: number | null
-  /** One line, without the sender's bytes. */
+  /** One line; of the sender's bytes at most a kind, 24 printable characters. */
   readonly message: string
   readonly peer: string
   /** Known once the path was read. */
