@@ -1,0 +1,816 @@
+/**
+ * The embedded bus: a segmented journal in one folder (format: frame.ts). In go records, on disk before they are acknowledged; out come
+ * references in order for each consumer. What can go wrong: the disk (appends are refused, and go on when it does), damage (skipped, counted
+ * and reported, never an exception), a second owner or a newer format (opening fails), and no room: `bytesMax` is kept by refusing what is
+ * new, for what was acknowledged is never dropped.
+ */
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RecordMeta } from '@dogwatch/schema'
+import {
+  type Bus,
+  type BusCounters,
+  type BusRecord,
+  bodyLengthMax,
+  type Consumer,
+  type Lag,
+  metaTextLengthMax,
+  type Position,
+  type RecordRef,
+  type RecordWriter,
+} from './contract.ts'
+import { BusError, JournalFullError } from './error.ts'
+import { type JournalFileSystem, nodeFileSystem } from './file-system.ts'
+import {
+  type FrameKind,
+  firstFrameOffset,
+  frameHeadLength,
+  frameHeadLengthMax,
+  partLengthMax,
+  segmentFileName,
+  segmentOfFileName,
+} from './frame.ts'
+import { type CommittedRecord, GroupCommit, type SegmentFile, type WrittenFrame } from './group-commit.ts'
+import { lockFolder } from './lock.ts'
+import { loadPositions, type Positions, savePositions } from './positions.ts'
+import { type HeaderCache, readRecord, readSegmentHeader } from './record-reading.ts'
+import { PartedRecordWriter } from './record-writer.ts'
+import { AsyncSegments } from './segment-files.ts'
+import { type Damage, SegmentScan } from './segment-scan.ts'
+
+export interface JournalOptions {
+  /** Created when missing, with mode 0700. */
+  readonly folder: string
+  /** Bound on the journal's disk use, bytes; default 16 GiB. */
+  readonly bytesMax?: number
+  /** A segment takes no more records behind this, bytes; default 64 MiB. */
+  readonly segmentLengthMax?: number
+  /** Larger bodies are written in parts of this, bytes; default and at most `partLengthMax`. */
+  readonly partLength?: number
+  /** Consumed segments stay this long after their last record, ms; default 10 minutes, the window in which duplicates are found. */
+  readonly retainMs?: number
+  /** Told of damage and repairs, one sentence each. */
+  readonly report?: (notice: string) => void
+  /** Replaced by tests. */
+  readonly files?: JournalFileSystem
+  readonly nowMs?: () => number
+}
+
+/** The journal as a bus, with what only a journal has. */
+export interface Journal extends Bus {
+  /** Where `openJournalReader` finds it. */
+  readonly folder: string
+  /** Deletes what every consumer has passed and nothing else keeps. Runs by itself after commits and twice a minute. */
+  collect(): Promise<void>
+}
+
+const segmentLengthDefault = 64 * 1024 * 1024
+const bytesMaxDefault = 16 * 1024 ** 3
+const retainMsDefault = 600_000
+const collectEveryMs = 30_000
+/** References of the newest records kept in memory, so that consumers who keep up never read the files for them. */
+const recentMax = 16_384
+/** Commits of positions are gathered this long. */
+const positionsEveryMs = 50
+/** Places of damage remembered, so that each is counted once however many consumers meet it. */
+const damageKnownMax = 4096
+/** References in one batch of a replay. */
+const replayBatchLength = 1024
+
+/**
+ * Opens the journal, repairing the end that a crash may have torn. Rejects with BUS_LOCKED, BUS_FORMAT_NEWER, or a file system error.
+ */
+export async function openJournal(options: JournalOptions): Promise<Journal> {
+  const { folder } = options
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  const unlock = lockFolder(folder)
+  try {
+    const journal = new SegmentedJournal(options, unlock, await findState(options))
+    return journal
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+/** What was found on disk at start. */
+interface FoundState {
+  readonly segments: SegmentFile[]
+  readonly consumers: Map<string, Position>
+  readonly nextSequence: number
+  readonly nextSegment: number
+  readonly tornBytes: number
+  readonly damage: readonly Damage[]
+}
+
+async function findState({ folder, report }: JournalOptions): Promise<FoundState> {
+  const saved = await loadPositions(folder)
+  if (saved === null)
+    report?.(`${join(folder, 'consumers.json')} is damaged: consumers begin at the oldest record again`)
+  const reading = new AsyncSegments(folder)
+  try {
+    const segments: SegmentFile[] = []
+    for (const name of (await fs.readdir(folder)).sort()) {
+      const number = segmentOfFileName(name)
+      if (number !== null) segments.push(await findSegment(folder, number, segments.at(-1), reading, report))
+    }
+    const repaired = await repairEnd(folder, segments, reading, report)
+    const positions = [...(saved?.consumers.values() ?? [])]
+    return {
+      ...repaired,
+      segments,
+      consumers: new Map(saved?.consumers),
+      // A consumer's position is never ahead of what comes next, or it would pass over it.
+      nextSequence: Math.max(repaired.nextSequence, saved?.nextSequence ?? 1, ...positions),
+      nextSegment: Math.max((segments.at(-1)?.header.segment ?? 0) + 1, saved?.nextSegment ?? 1),
+    }
+  } finally {
+    await reading.close()
+  }
+}
+
+async function findSegment(
+  folder: string,
+  number: number,
+  before: SegmentFile | undefined,
+  reading: AsyncSegments,
+  report: JournalOptions['report'],
+): Promise<SegmentFile> {
+  const header = await reading.run(readSegmentHeader(number, new Map()))
+  const { size, mtimeMs } = await fs.stat(join(folder, segmentFileName(number)))
+  if (header === null && size >= firstFrameOffset)
+    report?.(`journal segment ${number} has no readable header; its ${size} bytes are passed over`)
+  const beforeSequence = before?.header.firstSequence ?? 1
+  const known = header ?? { segment: number, firstSequence: 0, salt: randomBytes(8), createdMs: 0, partsFrom: 1 }
+  // Where the number is lost, the one before it is a safe guess: reading begins too early, never too late.
+  const firstSequence = known.firstSequence === 0 ? beforeSequence : known.firstSequence
+  return { header: { ...known, firstSequence }, length: size, writtenMs: mtimeMs }
+}
+
+/** Cuts what is torn off the last segment; nothing was ever acknowledged behind the last sound record. */
+async function repairEnd(
+  folder: string,
+  segments: SegmentFile[],
+  reading: AsyncSegments,
+  report: JournalOptions['report'],
+): Promise<Pick<FoundState, 'nextSequence' | 'tornBytes' | 'damage'>> {
+  const last = segments.at(-1)
+  if (last === undefined) return { nextSequence: 1, tornBytes: 0, damage: [] }
+  const { header } = last
+  const scan = new SegmentScan(header, firstFrameOffset, header.firstSequence)
+  while (!scan.done) {
+    const bytes = await reading.read({ segment: header.segment, ...scan.want })
+    scan.take(bytes ?? Buffer.alloc(0))
+  }
+  const tornBytes = Math.max(0, last.length - scan.soundEnd)
+  const path = join(folder, segmentFileName(header.segment))
+  if (last.length < firstFrameOffset) {
+    // Died while beginning it: nothing can be in it.
+    await fs.unlink(path)
+    segments.pop()
+  } else if (tornBytes > 0 && header.createdMs > 0) {
+    report?.(`journal segment ${header.segment}: cut ${tornBytes} bytes behind the last sound record`)
+    await cut(path, scan.soundEnd)
+    last.length = scan.soundEnd
+  }
+  return { nextSequence: scan.sequence, tornBytes, damage: scan.damage }
+}
+
+async function cut(path: string, length: number): Promise<void> {
+  const file = await fs.open(path, 'r+')
+  try {
+    await file.truncate(length)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+class SegmentedJournal implements Journal {
+  readonly folder: string
+  readonly #options: Required<Omit<JournalOptions, 'report'>>
+  readonly #report: (notice: string) => void
+  readonly #unlock: () => void
+  readonly #writing: GroupCommit
+  readonly #reading: AsyncSegments
+  readonly #headers: HeaderCache = new Map()
+  /** Oldest first; the last may be the one being written. */
+  readonly #segments: SegmentFile[]
+  readonly #positions: Map<string, Position>
+  readonly #openConsumers = new Map<string, JournalConsumer>()
+  /** Records on their way in parts. */
+  readonly #openWriters = new Set<PartedRecordWriter>()
+  /** Those of them whose sender is not done. */
+  readonly #senders = new Set<PartedRecordWriter>()
+  readonly #saver: PositionSaver
+  readonly #damageKnown = new Set<string>()
+  readonly #timer: NodeJS.Timeout
+  #recent: RecordRef[] = []
+  #end: Position
+  #openRecords = 0
+  #pendingWrites = 0
+  #isClosed = false
+  #closing: Promise<void> | null = null
+  #collecting: Promise<void> = Promise.resolve()
+  #waiters: (() => void)[] = []
+  readonly #counters: BusCounters
+
+  constructor(options: JournalOptions, unlock: () => void, found: FoundState) {
+    const partLength = Math.min(options.partLength ?? partLengthMax, partLengthMax)
+    this.#options = {
+      bytesMax: bytesMaxDefault,
+      segmentLengthMax: segmentLengthDefault,
+      retainMs: retainMsDefault,
+      files: nodeFileSystem,
+      nowMs: Date.now,
+      ...options,
+      partLength,
+    }
+    this.folder = options.folder
+    this.#report = options.report ?? (() => {})
+    this.#unlock = unlock
+    this.#reading = new AsyncSegments(options.folder)
+    this.#segments = found.segments
+    this.#positions = found.consumers
+    this.#end = found.nextSequence
+    this.#counters = {
+      appendedRecords: 0,
+      appendedBytes: 0,
+      groups: 0,
+      syncMs: 0,
+      refusedFull: 0,
+      failedWrites: 0,
+      abortedRecords: 0,
+      damagedPlaces: 0,
+      damagedBytes: 0,
+      lostRecords: 0,
+      tornBytes: found.tornBytes,
+      diskBytes: 0,
+    }
+    for (const damage of found.damage) this.#noteDamage(damage)
+    this.#writing = new GroupCommit({
+      folder: options.folder,
+      files: this.#options.files,
+      segmentLengthMax: this.#options.segmentLengthMax,
+      firstSegment: found.nextSegment,
+      firstSequence: found.nextSequence,
+      nowMs: this.#options.nowMs,
+      partsFrom: () => this.#partsFrom(),
+      began: (segment) => this.#segments.push(segment),
+      committed: (records) => this.#committed(records),
+      failed: (frames) => {
+        this.#counters.failedWrites += frames
+      },
+    })
+    this.#saver = new PositionSaver(() => this.#savePositions())
+    this.#timer = setInterval(() => void this.collect(), collectEveryMs)
+    this.#timer.unref()
+  }
+
+  get oldest(): Position {
+    return this.#segments[0]?.header.firstSequence ?? this.#end
+  }
+
+  get end(): Position {
+    return this.#end
+  }
+
+  async append(meta: RecordMeta, body: readonly Uint8Array[]): Promise<RecordRef> {
+    this.#assertOpen()
+    const chunks = body.filter((chunk) => chunk.length > 0)
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    if (length > bodyLengthMax || length === 0) {
+      throw new BusError('BUS_RECORD_INVALID', `a body of ${length} bytes, not 1 to ${bodyLengthMax}`)
+    }
+    const checked = checkMeta(meta)
+    if (length > this.#options.partLength) return this.#appendInParts(checked, chunks)
+    return refOf(await this.#write('record', checked, chunks, 0), length)
+  }
+
+  begin(meta: RecordMeta): RecordWriter {
+    this.#assertOpen()
+    const writer = this.#begin(checkMeta(meta))
+    this.#senders.add(writer)
+    return writer
+  }
+
+  async consumer(name: string, start: 'oldest' | 'newest' = 'oldest'): Promise<Consumer> {
+    this.#assertOpen()
+    if (!/^[a-z0-9-]{1,64}$/.test(name)) throw new BusError('BUS_CONSUMER_NAME', JSON.stringify(name.slice(0, 80)))
+    if (this.#openConsumers.has(name)) throw new BusError('BUS_CONSUMER_TAKEN', name)
+    const isNew = !this.#positions.has(name)
+    if (isNew) this.#positions.set(name, start === 'oldest' ? this.oldest : this.#end)
+    const consumer = new JournalConsumer(name, {
+      position: () => this.#positions.get(name) ?? this.#end,
+      cursor: (position) => this.#cursor(position),
+      end: () => this.#end,
+      grown: (end, signal) => (this.#end === end ? this.#grown(signal) : Promise.resolve()),
+      isClosed: () => this.#isClosed,
+      commit: (position) => this.#commitPosition(name, position),
+      lag: () => this.#lag(this.#positions.get(name) ?? this.#end),
+      closed: () => {
+        this.#openConsumers.delete(name)
+        this.#wake()
+      },
+    })
+    this.#openConsumers.set(name, consumer)
+    if (isNew) await this.#saver.save()
+    return consumer
+  }
+
+  async forget(name: string): Promise<void> {
+    this.#openConsumers.get(name)?.close()
+    if (!this.#positions.delete(name)) return
+    await this.#saver.save()
+    await this.collect()
+  }
+
+  consumers(): ReadonlyMap<string, Position> {
+    return new Map(this.#positions)
+  }
+
+  async read(ref: RecordRef): Promise<BusRecord | null> {
+    const record = await this.#reading.run(readRecord(ref, this.#headers, undefined))
+    if (typeof record !== 'string') return record
+    const [segment, offset, length] = ref.place
+    if (record === 'damaged') this.#noteDamage({ segment, offset, length, lostRecords: 1 })
+    return null
+  }
+
+  async *replay(from: Position, until: Position = this.#end): AsyncGenerator<readonly RecordRef[], void, undefined> {
+    const cursor = this.#cursor(from)
+    while (true) {
+      const refs = await cursor.next(replayBatchLength)
+      const wanted = refs.filter(({ sequence }) => sequence < until)
+      if (wanted.length > 0) yield wanted
+      if (wanted.length < refs.length || refs.length === 0) return
+    }
+  }
+
+  async positionAtTime(arrivalUs: number): Promise<Position> {
+    const segment = this.#segments.findLast(({ header }) => header.createdMs * 1000 <= arrivalUs)
+    return segment?.header.firstSequence ?? this.oldest
+  }
+
+  counters(): Readonly<BusCounters> {
+    const { groups, syncMs } = this.#writing
+    return { ...this.#counters, groups, syncMs, diskBytes: this.#diskBytes() }
+  }
+
+  collect(): Promise<void> {
+    this.#collecting = this.#collecting.then(() => this.#collect(this.#options.retainMs))
+    return this.#collecting
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    for (const writer of this.#senders) writer.abort()
+    while (this.#pendingWrites > 0 || this.#openWriters.size > 0) {
+      await this.#writing.drained()
+      await turnOfLoop()
+    }
+    for (const consumer of this.#openConsumers.values()) consumer.close()
+    this.#wake()
+    try {
+      await this.#saver.save()
+      await this.#collecting
+    } finally {
+      await this.#writing.leaveSegment()
+      await this.#reading.close()
+      this.#unlock()
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new BusError('BUS_CLOSED')
+  }
+
+  #begin(meta: RecordMeta): PartedRecordWriter {
+    const number = (this.#openRecords += 1)
+    const writer: PartedRecordWriter = new PartedRecordWriter({
+      meta,
+      partLength: this.#options.partLength,
+      write: (kind, frameMeta, chunks, bodyLength) =>
+        this.#write(kind, frameMeta, chunks, kind === 'part' ? number : bodyLength),
+      ended: (how) => {
+        this.#openWriters.delete(writer)
+        this.#senders.delete(writer)
+        if (how === 'aborted') this.#counters.abortedRecords += 1
+      },
+    })
+    this.#openWriters.add(writer)
+    return writer
+  }
+
+  async #appendInParts(meta: RecordMeta, chunks: readonly Uint8Array[]): Promise<RecordRef> {
+    const writer = this.#begin(meta)
+    try {
+      for (const chunk of chunks) await writer.part(chunk)
+      return await writer.commit()
+    } catch (error) {
+      writer.abort()
+      throw error
+    }
+  }
+
+  async #write(
+    kind: FrameKind,
+    meta: RecordMeta,
+    chunks: readonly Uint8Array[],
+    number: number,
+  ): Promise<WrittenFrame> {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, frameHeadLength(meta))
+    // The table of a record whose parts have found room is let in: it is what all that room was taken for.
+    this.#pendingWrites += 1
+    try {
+      if (kind !== 'parted' && !this.#hasRoom(length)) await this.#makeRoom(length)
+      return await this.#writing.write(kind, meta, chunks, number)
+    } finally {
+      this.#pendingWrites -= 1
+    }
+  }
+
+  #hasRoom(length: number): boolean {
+    const headers = firstFrameOffset + frameHeadLengthMax
+    return this.#diskBytes() + this.#writing.waitingLength + length + headers <= this.#options.bytesMax
+  }
+
+  /** Gives up what is only retained, not unread; when that is not enough the record is refused. */
+  async #makeRoom(length: number): Promise<void> {
+    this.#collecting = this.#collecting.then(() => (this.#hasRoom(length) ? undefined : this.#collect(0)))
+    await this.#collecting
+    if (this.#hasRoom(length)) return
+    this.#counters.refusedFull += 1
+    throw new JournalFullError(`the journal holds ${this.#diskBytes()} of ${this.#options.bytesMax} bytes`)
+  }
+
+  #diskBytes(): number {
+    let bytes = 0
+    for (const { length } of this.#segments) bytes += length
+    return bytes
+  }
+
+  #partsFrom(): number | null {
+    let oldest: number | null = null
+    for (const { partsFrom } of this.#openWriters) {
+      if (partsFrom !== null && (oldest === null || partsFrom < oldest)) oldest = partsFrom
+    }
+    return oldest
+  }
+
+  #committed(records: readonly CommittedRecord[]): void {
+    for (const record of records) {
+      this.#recent.push(refOf(record, record.recordLength))
+      this.#counters.appendedRecords += 1
+      this.#counters.appendedBytes += record.recordLength
+      this.#end = record.sequence + 1
+    }
+    if (this.#recent.length > 2 * recentMax) this.#recent = this.#recent.slice(-recentMax)
+    if (records.length > 0) this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake()
+  }
+
+  /** Resolves when there may be more to read, or `signal` aborts. */
+  #grown(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal?.removeEventListener('abort', done)
+        this.#waiters = this.#waiters.filter((waiter) => waiter !== done)
+        resolve()
+      }
+      signal?.addEventListener('abort', done)
+      this.#waiters.push(done)
+    })
+  }
+
+  #cursor(position: Position): Cursor {
+    return new Cursor(position, {
+      end: () => this.#end,
+      recent: () => this.#recent,
+      segments: () => this.#segments,
+      read: (segment, offset, length) => this.#reading.read({ segment, offset, length }),
+      damaged: (damage) => this.#noteDamage(damage),
+    })
+  }
+
+  #noteDamage(damage: Damage): void {
+    const key = `${damage.segment}:${damage.offset}`
+    if (this.#damageKnown.has(key)) return
+    if (this.#damageKnown.size >= damageKnownMax) this.#damageKnown.clear()
+    this.#damageKnown.add(key)
+    this.#counters.damagedPlaces += 1
+    this.#counters.damagedBytes += damage.length
+    this.#counters.lostRecords += damage.lostRecords
+    this.#report(
+      `journal segment ${damage.segment}: ${damage.length} damaged bytes at ${damage.offset}, ${damage.lostRecords} records lost`,
+    )
+  }
+
+  async #commitPosition(name: string, position: Position): Promise<void> {
+    const before = this.#positions.get(name)
+    const after = Math.min(position, this.#end)
+    if (before === undefined || !(after > before)) return
+    this.#positions.set(name, after)
+    await this.#saver.save()
+    const passed = this.#segments[1]
+    if (passed !== undefined && passed.header.firstSequence <= after) await this.collect()
+  }
+
+  async #savePositions(): Promise<void> {
+    const lastSegment = this.#segments.at(-1)?.header.segment ?? 0
+    const positions: Positions = {
+      consumers: this.#positions,
+      nextSequence: this.#end,
+      nextSegment: Math.max(lastSegment, this.#writing.activeSegment ?? 0) + 1,
+    }
+    await savePositions(this.folder, positions)
+  }
+
+  #lag(position: Position): Lag {
+    let bytes = 0
+    for (const [n, { header, length }] of this.#segments.entries()) {
+      const first = header.firstSequence
+      const past = this.#segments[n + 1]?.header.firstSequence ?? this.#end
+      const span = Math.max(1, past - first)
+      const unread = Math.min(span, Math.max(0, past - Math.max(position, first)))
+      bytes += Math.round(((length - firstFrameOffset) * unread) / span)
+    }
+    return { records: Math.max(0, this.#end - position), bytes: Math.max(0, bytes) }
+  }
+
+  /** Never rejects: what cannot be deleted is tried again the next time. */
+  async #collect(retainMs: number): Promise<void> {
+    if (this.#positions.size === 0) return
+    const floor = Math.min(...this.#positions.values())
+    const now = this.#options.nowMs()
+    const last = this.#segments.at(-1)
+    const isActive = last !== undefined && last.header.segment === this.#writing.activeSegment
+    // A quiet sender's records must not lie around for ever only because their segment is not full.
+    const isStale = isActive && last.length > firstFrameOffset && last.header.createdMs <= now - retainMs
+    if (isStale && floor >= this.#end && this.#openWriters.size === 0) await this.#writing.leaveSegment()
+    const keepFrom = this.#keepFrom(floor)
+    while (true) {
+      const segment = this.#segments[0]
+      if (segment === undefined || segment.header.segment >= keepFrom) return
+      if (segment.writtenMs > now - retainMs && retainMs > 0) return
+      try {
+        await this.#reading.forget(segment.header.segment)
+        await this.#options.files.remove(join(this.folder, segmentFileName(segment.header.segment)))
+      } catch (error) {
+        this.#report(`journal segment ${segment.header.segment} cannot be deleted: ${String(error)}`)
+        return
+      }
+      this.#segments.shift()
+    }
+  }
+
+  /** The lowest segment that is needed when everything before `floor` is done with. */
+  #keepFrom(floor: Position): number {
+    const active = this.#writing.activeSegment
+    const isAllDone = floor >= this.#end && active === null && this.#openWriters.size === 0
+    if (isAllDone) return (this.#segments.at(-1)?.header.segment ?? 0) + 1
+    const first = this.#segments.findLast(({ header }) => header.firstSequence <= floor) ?? this.#segments[0]
+    if (first === undefined) return 0
+    const open = this.#partsFrom() ?? first.header.segment
+    return Math.min(first.header.segment, first.header.partsFrom, open)
+  }
+}
+
+interface CursorSource {
+  readonly end: () => Position
+  readonly recent: () => readonly RecordRef[]
+  readonly segments: () => readonly SegmentFile[]
+  readonly read: (segment: number, offset: number, length: number) => Promise<Buffer | null>
+  readonly damaged: (damage: Damage) => void
+}
+
+/** Walks the references in order: from memory near the end, from the files before that. */
+class Cursor {
+  readonly #source: CursorSource
+  #position: Position
+  /** Where in the files the position is, when that is known. */
+  #place: { readonly segment: number; readonly offset: number } | null = null
+  #scan: { readonly segment: SegmentFile; readonly scan: SegmentScan } | null = null
+  #ahead: RecordRef[] = []
+
+  constructor(position: Position, source: CursorSource) {
+    this.#position = position
+    this.#source = source
+  }
+
+  /** At most `max` references; none when the end is reached. */
+  async next(max: number): Promise<readonly RecordRef[]> {
+    if (this.#ahead.length === 0) this.#position = Math.max(this.#position, this.#oldest())
+    const refs = this.#ahead.length === 0 ? this.#fromRecent(max) : null
+    if (refs !== null) return this.#deliver(refs)
+    while (this.#ahead.length === 0) {
+      if (this.#position >= this.#source.end()) return []
+      if (!(await this.#readAhead())) return []
+    }
+    return this.#deliver(this.#ahead.splice(0, max))
+  }
+
+  #deliver(refs: readonly RecordRef[]): readonly RecordRef[] {
+    const last = refs.at(-1)
+    if (last !== undefined) this.#position = last.sequence + 1
+    return refs
+  }
+
+  /** Null when memory does not reach back that far. */
+  #fromRecent(max: number): readonly RecordRef[] | null {
+    const recent = this.#source.recent()
+    const first = recent[0]
+    if (first === undefined || first.sequence > this.#position) return null
+    let low = 0
+    let high = recent.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((recent[middle]?.sequence ?? 0) < this.#position) low = middle + 1
+      else high = middle
+    }
+    const refs = recent.slice(low, low + max)
+    const last = refs.at(-1)
+    if (last !== undefined) {
+      this.#scan = null
+      this.#place = { segment: last.place[0], offset: last.place[1] + last.place[2] }
+    }
+    return refs
+  }
+
+  #oldest(): Position {
+    return this.#source.segments()[0]?.header.firstSequence ?? this.#source.end()
+  }
+
+  /** Reads one window of a segment; false when there is none left. */
+  async #readAhead(): Promise<boolean> {
+    this.#scan ??= this.#startScan()
+    if (this.#scan === null) return false
+    const { segment, scan } = this.#scan
+    const { offset, length } = scan.want
+    const wanted = Math.max(0, Math.min(length, segment.length - offset))
+    const bytes = await this.#source.read(segment.header.segment, offset, wanted)
+    const end = this.#source.end()
+    for (const ref of scan.take(bytes ?? Buffer.alloc(0))) {
+      if (ref.sequence >= this.#position && ref.sequence < end) this.#ahead.push(ref)
+    }
+    for (const damage of scan.damage.splice(0)) this.#source.damaged(damage)
+    return !scan.done || this.#endScan(segment, scan, bytes?.length === wanted)
+  }
+
+  #startScan(): { readonly segment: SegmentFile; readonly scan: SegmentScan } | null {
+    const segments = this.#source.segments()
+    const place = this.#place
+    const segment =
+      place === null
+        ? (segments.findLast(({ header }) => header.firstSequence <= this.#position) ?? segments[0])
+        : segments.find(({ header }) => header.segment >= place.segment)
+    if (segment === undefined) return null
+    const isThere = place !== null && place.segment === segment.header.segment
+    const scan = isThere
+      ? new SegmentScan(segment.header, place.offset, this.#position)
+      : new SegmentScan(segment.header, firstFrameOffset, segment.header.firstSequence)
+    return { segment, scan }
+  }
+
+  /** Decides where reading goes on; false when it cannot before more is written. */
+  #endScan(segment: SegmentFile, scan: SegmentScan, isWhole: boolean): boolean {
+    this.#scan = null
+    const number = segment.header.segment
+    const isLast = this.#source.segments().at(-1) === segment
+    if (isWhole && (isLast || scan.fileEnd < segment.length)) {
+      this.#place = { segment: number, offset: scan.fileEnd }
+      return scan.fileEnd < segment.length || this.#ahead.length > 0
+    }
+    if (scan.soundEnd < scan.fileEnd) {
+      const length = scan.fileEnd - scan.soundEnd
+      this.#source.damaged({ segment: number, offset: scan.soundEnd, length, lostRecords: 0 })
+    }
+    this.#place = { segment: number + 1, offset: firstFrameOffset }
+    return true
+  }
+}
+
+interface ConsumerSource {
+  readonly position: () => Position
+  readonly cursor: (position: Position) => Cursor
+  readonly end: () => Position
+  /** Resolves when the end is no longer `end`, when this closes, or when `signal` aborts. */
+  readonly grown: (end: Position, signal: AbortSignal | undefined) => Promise<void>
+  readonly isClosed: () => boolean
+  readonly commit: (position: Position) => Promise<void>
+  readonly lag: () => Lag
+  readonly closed: () => void
+}
+
+class JournalConsumer implements Consumer {
+  readonly name: string
+  readonly #source: ConsumerSource
+  #cursor: Cursor
+  #isClosed = false
+
+  constructor(name: string, source: ConsumerSource) {
+    this.name = name
+    this.#source = source
+    this.#cursor = source.cursor(source.position())
+  }
+
+  get position(): Position {
+    return this.#source.position()
+  }
+
+  async next(recordsMax: number, signal?: AbortSignal): Promise<readonly RecordRef[]> {
+    while (!this.#isDone(signal)) {
+      const end = this.#source.end()
+      const refs = await this.#cursor.next(Math.max(1, recordsMax))
+      if (refs.length > 0) return refs
+      if (!this.#isDone(signal)) await this.#source.grown(end, signal)
+    }
+    return []
+  }
+
+  seek(position: Position): void {
+    this.#cursor = this.#source.cursor(position)
+  }
+
+  commit(position: Position): Promise<void> {
+    return this.#source.commit(position)
+  }
+
+  lag(): Lag {
+    return this.#source.lag()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#source.closed()
+  }
+
+  #isDone(signal: AbortSignal | undefined): boolean {
+    return this.#isClosed || this.#source.isClosed() || signal?.aborted === true
+  }
+}
+
+/** Gathers commits of positions: one save is under way at a time, and those who came meanwhile share the next. */
+class PositionSaver {
+  readonly #write: () => Promise<void>
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  constructor(write: () => Promise<void>) {
+    this.#write = write
+  }
+
+  /** Resolves when what is current now has been saved. */
+  save(): Promise<void> {
+    if (this.#running === null) return this.#start()
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => new Promise((resolve) => setTimeout(resolve, positionsEveryMs)))
+      .then(() => {
+        this.#next = null
+        return this.#start()
+      })
+    return this.#next
+  }
+
+  #start(): Promise<void> {
+    const running = this.#write().finally(() => {
+      if (this.#running === running) this.#running = null
+    })
+    this.#running = running
+    return running
+  }
+}
+
+function refOf({ sequence, segment, offset, length }: WrittenFrame, bodyLength: number): RecordRef {
+  return { sequence, length: bodyLength, place: [segment, offset, length] }
+}
+
+/** The description as it can be written. Throws BUS_RECORD_INVALID. */
+function checkMeta(meta: RecordMeta): RecordMeta {
+  for (const name of ['source', 'peer'] as const) {
+    if (Buffer.byteLength(meta[name]) > metaTextLengthMax) {
+      throw new BusError('BUS_RECORD_INVALID', `${name} over ${metaTextLengthMax} bytes`)
+    }
+  }
+  const arrivalUs = Math.floor(meta.arrivalUs)
+  if (!Number.isSafeInteger(arrivalUs) || arrivalUs < 0) {
+    throw new BusError('BUS_RECORD_INVALID', `arrival time ${meta.arrivalUs}`)
+  }
+  return { ...meta, arrivalUs }
+}
+
+function turnOfLoop(): Promise<true> {
+  return new Promise((resolve) => setImmediate(() => resolve(true)))
+}
