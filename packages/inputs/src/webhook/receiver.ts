@@ -225,6 +225,8 @@ export function createWebhookReceiver(options: WebhookOptions): WebhookReceiver 
       )
       await closed
       clearTimeout(force)
+      // The server counts a connection as closed a moment before the connection says so itself.
+      for (let turn = 0; turn < 100 && sockets.size > 0; turn++) await new Promise(setImmediate)
     },
   }
 }

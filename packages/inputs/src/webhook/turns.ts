@@ -34,7 +34,7 @@ export function createTurns(turnMs: number): Turns {
     const line = waiting
     waiting = []
     let n = 0
-    for (; n < line.length && spentMs < turnMs; n++) run(line[n] as () => void)
+    for (; n < line.length && (n === 0 || spentMs < turnMs); n++) run(line[n] as () => void)
     // Whoever did not get a turn stands before those who came meanwhile.
     if (n < line.length) waiting = [...line.slice(n), ...waiting]
     if (waiting.length > 0) plan()
