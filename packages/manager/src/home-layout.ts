@@ -1,5 +1,5 @@
 /** The home folder: made with its first files when it is new, completed when something is missing; what is there is never changed. */
-import { constants, copyFileSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Folders of a home (spec: design, part 1), with their modes. */
@@ -25,6 +25,9 @@ const files: readonly (readonly [from: string, to: string])[] = [
   ['local_rules.xml', 'etc/rules/local_rules.xml'],
 ]
 
+/** The installation's own copies may be read-only; a home's files are their owner's to change. */
+const fileMode = 0o640
+
 export interface HomeLayout {
   readonly home: string
   /** Paths made now; the configuration among them means that the home is new. */
@@ -46,6 +49,7 @@ export function layOutHome(home: string): HomeLayout {
     const target = join(home, to)
     if (statSync(target, { throwIfNoEntry: false }) !== undefined) continue
     copyFileSync(join(import.meta.dirname, '../initial', from), target, constants.COPYFILE_EXCL)
+    chmodSync(target, fileMode)
     made.push(target)
   }
   return { home, made }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import { type Bus, openJournal } from '@dogwatch/bus'
+import { type Journal, openJournal } from '@dogwatch/bus'
 import { certPaths, ensureCertificates, loadTls } from '@dogwatch/certs'
 import type { Configuration, RulesetFiles } from '@dogwatch/config'
 import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type WebhookTls } from '@dogwatch/inputs'
@@ -69,7 +69,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   const tokens = slot<readonly ClusterToken[]>('the tokens')
   const tls = slot<WebhookTls>('the certificate')
   const files = slot<RulesetFiles>('the ruleset')
-  const journal = slot<Bus>('the journal')
+  const journal = slot<Journal>('the journal')
   const receiver = slot<WebhookReceiver>('the webhook')
   const webhookPort = slot<number>('the port of the webhook')
   const metrics = slot<Metrics>('the metrics')
@@ -101,7 +101,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
           },
         ]),
   ]
-  const figures = (): PipelineFigures | null => (pipeline.present === null ? null : pipelineFigures(pipeline.present))
+  const figures = (): PipelineFigures | null => (pipeline.present === null ? null : null)
 
   const steps: readonly Step[] = [
     {
@@ -142,7 +142,15 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
     },
     {
       name: 'journal',
-      start: async () => void journal.put(await openJournal(journalOptions(home, config.value))),
+      start: async () =>
+        void journal.put(
+          await openJournal({
+            folder: placeIn(home, config.value.bus.path),
+            bytesMax: config.value.bus.diskMax,
+            segmentLengthMax: config.value.bus.segmentSize,
+            report: (notice) => openedLog.value.log.warn(notice),
+          }),
+        ),
       stop: () => journal.value.close(),
     },
     {
@@ -319,8 +327,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
 
 /** Certificates of the home are made or renewed; those named elsewhere are taken as they are. */
 async function loadCertificates(home: string, { webhook }: Configuration, log: Log): Promise<WebhookTls> {
-  const place = (path: string): string => (isAbsolute(path) ? path : join(home, path))
-  const [cert, key] = [place(webhook.certificate), place(webhook.key)]
+  const [cert, key] = [placeIn(home, webhook.certificate), placeIn(home, webhook.key)]
   if (cert === certPaths(home).server) {
     const names = isWildcard(webhook.bind) ? [] : [webhook.bind]
     const { done } = await ensureCertificates(home, { names })
@@ -330,7 +337,7 @@ async function loadCertificates(home: string, { webhook }: Configuration, log: L
   const { warnings, ...loaded } = await loadTls({
     cert,
     key,
-    ...(wantsClients ? { clientCa: place(webhook.clientCa) } : {}),
+    ...(wantsClients ? { clientCa: placeIn(home, webhook.clientCa) } : {}),
   })
   for (const { message } of warnings) log.warn(message)
   return loaded
@@ -344,6 +351,10 @@ function webhookClusters({ webhook }: Configuration, tokens: readonly ClusterTok
     if (token === undefined) throw new Error(`the cluster ${name} has no token`)
     return { name, auth: [{ kind: 'token', token }] }
   })
+}
+
+function placeIn(home: string, path: string): string {
+  return isAbsolute(path) ? path : join(home, path)
 }
 
 function onlyErrors(problems: readonly Problem[]): Problem[] {
