@@ -1,0 +1,25 @@
+/** `npm run -s bench -- NAME [options]`: runs one benchmark; the last line printed is one JSON object. */
+
+/** To add one: a file that exports `run(args)`, which returns the object of its last line, and a line here. */
+const benches: Readonly<Record<string, { readonly says: string; readonly load: () => Promise<Bench> }>> = {
+  webhook: {
+    says: 'events per second through the receiver until alerts are on disk [--seconds 60] [--single] [--bystander]',
+    load: () => import('./webhook.ts'),
+  },
+}
+
+interface Bench {
+  readonly run: (args: readonly string[]) => Promise<object>
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+const bench = Object.hasOwn(benches, name) ? benches[name] : undefined
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+if (bench === undefined) {
+  process.stderr.write(`Usage: npm run -s bench -- NAME [options]\n`)
+  for (const [each, { says }] of Object.entries(benches)) process.stderr.write(`  ${each.padEnd(10)} ${says}\n`)
+  process.exit(2)
+}
+const { run } = await bench.load()
+process.stdout.write(`${JSON.stringify(await run(args))}\n`)
+process.exit(0)
