@@ -24,6 +24,8 @@ export interface StatusAnswer {
   readonly ready: boolean
   readonly listening: readonly { readonly name: string; readonly address: string }[]
   readonly counters: Readonly<Record<string, number>>
+  /** When each cluster last sent something, in ms since the epoch; since the start of the manager. */
+  readonly lastRecordMs: Readonly<Record<string, number>>
 }
 
 export interface ControlAnswers {
@@ -82,14 +84,13 @@ function isReloadAnswer(value: object): value is ReloadAnswer {
 }
 
 function isStatusAnswer(value: object): value is StatusAnswer {
-  const { version, pid, uptimeS, ready, listening, counters } = { ...blank, ...value }
+  const { version, pid, uptimeS, ready, listening, counters, lastRecordMs } = { ...blank, ...value }
   return (
     typeof version === 'string' &&
     typeof ready === 'boolean' &&
     [pid, uptimeS].every(isNumber) &&
     Array.isArray(listening) &&
-    typeof counters === 'object' &&
-    counters !== null
+    [counters, lastRecordMs].every((table) => typeof table === 'object' && table !== null)
   )
 }
 
@@ -105,6 +106,7 @@ const blank: Readonly<Record<keyof (ReloadAnswer & StatusAnswer), unknown>> = {
   ready: null,
   listening: null,
   counters: null,
+  lastRecordMs: null,
 }
 
 function isNumber(value: unknown): value is number {

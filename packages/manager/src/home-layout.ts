@@ -1,6 +1,6 @@
 /** The home folder: made with its first files when it is new, completed when something is missing; what is there is never changed. */
 import { chmodSync, constants, copyFileSync, mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** Folders of a home (spec: design, part 1), with their modes. */
 const folders: readonly (readonly [path: string, mode: number])[] = [
@@ -30,11 +30,11 @@ const fileMode = 0o640
 
 export interface HomeLayout {
   readonly home: string
-  /** Paths made now; the configuration among them means that the home is new. */
+  /** Paths made now. */
   readonly made: readonly string[]
 }
 
-/** Makes what is missing. Local rules are only put into a home that has no configuration yet, so that deleting them is respected. */
+/** Makes what is missing. First files are put where nothing can have been taken away on purpose: rules into a folder that was not there before. */
 export function layOutHome(home: string): HomeLayout {
   const made: string[] = []
   for (const [path, mode] of folders) {
@@ -43,11 +43,10 @@ export function layOutHome(home: string): HomeLayout {
     mkdirSync(folder, { recursive: true, mode })
     made.push(folder)
   }
-  const isNew = statSync(join(home, 'etc/ossec.conf'), { throwIfNoEntry: false }) === undefined
-  if (!isNew) return { home, made }
   for (const [from, to] of files) {
     const target = join(home, to)
-    if (statSync(target, { throwIfNoEntry: false }) !== undefined) continue
+    const isWanted = to === 'etc/ossec.conf' || made.includes(dirname(target))
+    if (!isWanted || statSync(target, { throwIfNoEntry: false }) !== undefined) continue
     copyFileSync(join(import.meta.dirname, '../initial', from), target, constants.COPYFILE_EXCL)
     chmodSync(target, fileMode)
     made.push(target)

@@ -40,8 +40,18 @@ describe('a home folder', () => {
     writeFileSync(join(home, 'etc/ossec.conf'), 'mine')
     layOutHome(home)
     expect(readFileSync(join(home, 'etc/ossec.conf'), 'utf8')).toBe('mine')
-    expect(existsSync(join(home, 'etc/rules/local_rules.xml'))).toBe(false)
     expect(layOutHome(home).made).toEqual([])
+  })
+
+  test('has rules beside a configuration that was there first, and none where they were taken away', () => {
+    mkdirSync(join(home, 'etc'), { recursive: true })
+    writeFileSync(join(home, 'etc/ossec.conf'), 'mine')
+    layOutHome(home)
+    const rules = join(home, 'etc/rules/local_rules.xml')
+    expect(existsSync(rules)).toBe(true)
+    rmSync(rules)
+    layOutHome(home)
+    expect(existsSync(rules)).toBe(false)
   })
 })
 

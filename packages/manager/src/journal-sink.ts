@@ -1,6 +1,7 @@
 /** The webhook's sink on the journal: the same two verbs, with the journal's code for "full" as inputs know it. */
 import type { Bus } from '@dogwatch/bus'
 import type { RecordSink } from '@dogwatch/inputs'
+import type { RecordMeta } from '@dogwatch/schema'
 
 /** The error that inputs answer with "come again later". */
 function asInputError(error: unknown): unknown {
@@ -8,8 +9,11 @@ function asInputError(error: unknown): unknown {
   return isFull ? Object.assign(new Error(error.message, { cause: error }), { code: 'JOURNAL_FULL' }) : error
 }
 
-/** A sink that resolves when a record is durable in the journal. */
-export function journalSink(journal: Pick<Bus, 'append' | 'begin'>): RecordSink {
+/** A sink that resolves when a record is durable in the journal; `onDurable` is told of each. */
+export function journalSink(
+  journal: Pick<Bus, 'append' | 'begin'>,
+  onDurable: (meta: RecordMeta) => void = () => {},
+): RecordSink {
   const told = async (work: Promise<unknown>): Promise<void> => {
     try {
       await work
@@ -18,12 +22,18 @@ export function journalSink(journal: Pick<Bus, 'append' | 'begin'>): RecordSink 
     }
   }
   return {
-    put: (meta, body) => told(journal.append(meta, body)),
+    async put(meta, body) {
+      await told(journal.append(meta, body))
+      onDurable(meta)
+    },
     begin(meta) {
       const writer = journal.begin(meta)
       return {
         part: (chunk) => told(writer.part(chunk)),
-        commit: () => told(writer.commit()),
+        async commit() {
+          await told(writer.commit())
+          onDurable(meta)
+        },
         abort: () => writer.abort(),
       }
     },

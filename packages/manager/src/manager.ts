@@ -76,6 +76,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   const metricsServer = slot<MetricsServer>('the metrics server')
   const pipeline = slot<Pipeline>('the pipeline')
   const control = slot<ControlServer>('the control socket')
+  const lastRecordMs = new Map<string, number>()
   const reloads = { accepted: 0, refused: 0 }
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
   let pipelineTrouble: string | null = null
@@ -193,7 +194,9 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             tls: tls.value,
             clusters: webhookClusters(config.value, tokens.value),
             defaultCluster: 'default',
-            sink: journalSink(journal.value),
+            sink: journalSink(journal.value, ({ source, arrivalUs }) =>
+              lastRecordMs.set(source, Math.floor(arrivalUs / 1000)),
+            ),
             limits: { bodyBytesMax: bodyMax, memoryBytesMax: memoryMax },
             onRefused: ({ message, ...facts }) => openedLog.value.log.warn(facts, `refused: ${message}`),
           }),
@@ -292,6 +295,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
         drops: sum(Object.values(now?.drops ?? {})),
         lagRecords: now?.lagRecords ?? 0,
       },
+      lastRecordMs: Object.fromEntries(lastRecordMs),
     }
   }
 

@@ -70,6 +70,7 @@ describe('the control socket', () => {
     ready: true,
     listening: [],
     counters: { received: 3 },
+    lastRecordMs: {},
   }
   const reload = { accepted: false, decoderFiles: 1, ruleFiles: 2, lists: 0, problems: [] }
 
