@@ -130,7 +130,9 @@ export const rows: readonly Row[] = [
     several: 'add',
     waits: 'active response is not part of this version',
   }),
-  value('path', 'global/geoipdb', null, 'MaxMind database for the GeoIP fields of alerts'),
+  value('path', 'global/geoipdb', null, 'MaxMind database for the GeoIP fields of alerts', {
+    waits: 'this version fills no GeoIP fields',
+  }),
   duration(
     'global/rotate_interval',
     '0',

@@ -24,7 +24,7 @@ export interface StatusAnswer {
   readonly ready: boolean
   readonly listening: readonly { readonly name: string; readonly address: string }[]
   readonly counters: Readonly<Record<string, number>>
-  /** When each cluster last sent something, in ms since the epoch; since the start of the manager. */
+  /** When each cluster last sent something, in ms since the epoch. */
   readonly lastRecordMs: Readonly<Record<string, number>>
 }
 

@@ -19,6 +19,7 @@ import type { Flags } from './flags.ts'
 import { layOutHome } from './home-layout.ts'
 import { type HomeLock, lockHome } from './home-lock.ts'
 import { journalSink } from './journal-sink.ts'
+import { type LastRecords, openLastRecords } from './last-records.ts'
 import { type Log, type OpenLog, openLog } from './log.ts'
 import { createMetrics, type Metrics, type PipelineFigures } from './metrics.ts'
 import { type MetricsServer, startMetricsServer } from './metrics-server.ts'
@@ -76,7 +77,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   const metricsServer = slot<MetricsServer>('the metrics server')
   const pipeline = slot<Pipeline>('the pipeline')
   const control = slot<ControlServer>('the control socket')
-  const lastRecordMs = new Map<string, number>()
+  const lastRecords = slot<LastRecords>('the times of the last records')
   const reloads = { accepted: 0, refused: 0 }
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
   let pipelineTrouble: string | null = null
@@ -155,6 +156,14 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
       stop: () => journal.value.close(),
     },
     {
+      name: 'last records',
+      start: () =>
+        void lastRecords.put(
+          openLastRecords(home, (error) => openedLog.value.log.warn({ err: error }, 'queue/clusters.json')),
+        ),
+      stop: () => lastRecords.value.close(),
+    },
+    {
       name: 'metrics',
       async start() {
         metrics.put(
@@ -195,7 +204,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             clusters: webhookClusters(config.value, tokens.value),
             defaultCluster: 'default',
             sink: journalSink(journal.value, ({ source, arrivalUs }) =>
-              lastRecordMs.set(source, Math.floor(arrivalUs / 1000)),
+              lastRecords.value.note(source, Math.floor(arrivalUs / 1000)),
             ),
             limits: { bodyBytesMax: bodyMax, memoryBytesMax: memoryMax },
             onRefused: ({ message, ...facts }) => openedLog.value.log.warn(facts, `refused: ${message}`),
@@ -262,6 +271,9 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
     const accepted = isSound && onlyErrors(problems).length === 0
     const { decoders, rules, lists } = found?.files ?? files.value
     tell(problems)
+    if (configuration !== null && besideRuleset(configuration) !== besideRuleset(config.value)) {
+      log.warn('ossec.conf has changed outside of <ruleset>; that takes effect at the next start')
+    }
     if (accepted) {
       files.put(found.files)
       reloads.accepted++
@@ -295,7 +307,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
         drops: sum(Object.values(now?.drops ?? {})),
         lagRecords: now?.lagRecords ?? 0,
       },
-      lastRecordMs: Object.fromEntries(lastRecordMs),
+      lastRecordMs: Object.fromEntries(lastRecords.present?.times ?? []),
     }
   }
 
@@ -359,6 +371,11 @@ function webhookClusters({ webhook }: Configuration, tokens: readonly ClusterTok
 
 function placeIn(home: string, path: string): string {
   return isAbsolute(path) ? path : join(home, path)
+}
+
+/** All of a configuration that a reload does not take over, to compare. */
+function besideRuleset({ ruleset: _, ...rest }: Configuration): string {
+  return JSON.stringify(rest)
 }
 
 function onlyErrors(problems: readonly Problem[]): Problem[] {
