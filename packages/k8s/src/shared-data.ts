@@ -12,6 +12,11 @@ export function auditFiles(): string[] | null {
   return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.jsonl')) : null
 }
 
+/** Where one file lies. */
+export function sharedFile(name: string): string {
+  return join(folder, name)
+}
+
 /** Lines of one file, latin1. */
 export function readLines(name: string): string[] {
   return readFileSync(join(folder, name), 'latin1')

@@ -249,7 +249,7 @@ const sentences: Readonly<Record<Reason, string>> = {
 
 // ---- shapes ----
 
-type Shape = 'list' | 'event' | 'gke' | 'eks' | 'records' | 'packed' | 'aks' | 'other'
+export type Shape = 'list' | 'event' | 'gke' | 'eks' | 'records' | 'packed' | 'aks' | 'other'
 
 const shapeOfName: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   ['items', 'list'],
@@ -303,6 +303,13 @@ function shapeOf(bytes: Uint8Array, i: number): Shape | null {
     if (bytes[i] === 0x2c) i = skipSpace(bytes, i + 1)
     else if (bytes[i] !== 0x7d) return nothing(bytes, i)
   }
+}
+
+/** What a body seems to be: one event, a list, a cloud's wrapping (see {@link shapeOf}), an array or lines; null when it is broken. */
+export function bodyShape(body: Uint8Array): Shape | 'array' | null {
+  const i = skipSpace(body, 0)
+  if (body[i] === 0x5b) return 'array'
+  return body[i] === 0x7b ? shapeOf(body, i) : null
 }
 
 function nothing(bytes: Uint8Array, i: number): null {
