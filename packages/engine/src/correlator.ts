@@ -5,9 +5,10 @@
 import './latin1.ts'
 import { Accumulator } from './accumulator.ts'
 import { dropReasons, eventFlags, header, type MatchBatch, MatchWriter, nodeFlags, nodeWords } from './batch.ts'
+import { Builtins } from './builtin/builtins.ts'
 import { foldName } from './fields.ts'
 import { jsonText } from './json-text.ts'
-import { type BuiltinDecoder, type BuiltinState, type DecodeState, Matcher, type MatcherOptions } from './matcher.ts'
+import { type DecodeState, Matcher, type MatcherOptions } from './matcher.ts'
 import { Memory, type Queue, type Remembered } from './memory.ts'
 import { ByteSink, type OutputBuffers } from './output-buffers.ts'
 import type { FieldRef, Rule } from './rule.ts'
@@ -48,7 +49,7 @@ export class Correlator {
   readonly #ruleset: Ruleset
   readonly #options: MatcherOptions
   readonly #memory: Memory
-  readonly #builtinState: BuiltinState | null
+  readonly #builtins = new Builtins()
   readonly #fired: Int32Array
   /** Second at which a rule's `ignore` window began; -1 when it is not open. */
   readonly #ignoredAt: Float64Array
@@ -83,23 +84,20 @@ export class Correlator {
     ruleset: Ruleset,
     options: MatcherOptions & {
       readonly isLogtest?: boolean
-      readonly builtins?: ReadonlyMap<number, BuiltinDecoder>
-      readonly builtinState?: BuiltinState
     },
   ) {
     this.#ruleset = ruleset
     this.#options = options
     this.isLogtest = options.isLogtest === true
     this.#memory = new Memory(ruleset)
-    this.#builtinState = options.builtinState ?? null
     this.#fired = new Int32Array(ruleset.rules.length)
     this.#ignoredAt = new Float64Array(ruleset.rules.length).fill(-1)
     this.#managerJson = `"manager":{"name":${jsonText(options.managerName)}},"id":"`
     this.decodeState = {
       accumulate: (event) => this.#accumulator.run(event),
-      builtins: this.#builtinState?.decoders ?? new Map(),
+      builtins: this.#builtins.decoders,
     }
-    this.#deferredMatcher = new Matcher(ruleset, options, options.builtins, this.decodeState)
+    this.#deferredMatcher = new Matcher(ruleset, options, this.decodeState)
   }
 
   /** Judges the events of a batch, numbered from `firstNumber` on, and appends their lines. */
@@ -143,7 +141,7 @@ export class Correlator {
         dynamic: event.hasDynamic,
         values: [...event.values].map(([number, value]) => [refKey(fieldRefs[number] as FieldRef), value]),
       })),
-      builtins: this.#builtinState?.snapshot() ?? null,
+      builtins: this.#builtins.snapshot(),
     }
     return Buffer.from(JSON.stringify(snapshot))
   }
@@ -197,7 +195,7 @@ export class Correlator {
         event.time,
       )
     }
-    this.#builtinState?.restore(snapshot.builtins)
+    this.#builtins.restore(snapshot.builtins)
     return true
   }
 

@@ -3,7 +3,7 @@ import { noMatch, type Pattern } from '@dogwatch/pattern'
 import { nextOffset } from './after-match.ts'
 import type { Child, Decoder, DecoderSet } from './decoder.ts'
 import type { Event } from './event.ts'
-import type { FieldSlots } from './fields.ts'
+import { category, type FieldSlots } from './fields.ts'
 import { JsonDecoder } from './json-decoder.ts'
 import { ossecAlert, packetFilter, sonicWall, symantecWebSecurity } from './plugins.ts'
 import { Prefilter } from './prefilter.ts'
@@ -27,6 +27,7 @@ export class EventDecoder {
   readonly #set: DecoderSet
   readonly #json = new Map<string, JsonDecoder>()
   readonly #slots: FieldSlots
+  readonly #builtins = new Map<string, Decoder>()
   readonly #byProgram = new Map<string, readonly Decoder[]>()
   readonly #prefilter: Prefilter<Decoder>
   readonly #groups: string[] = []
@@ -203,6 +204,18 @@ export class EventDecoder {
     }
   }
 
+  /** Makes a built-in decoder the event's; all of them are of the category `ossec`. */
+  claimBuiltin(event: Event, name: string): void {
+    let decoder = this.#builtins.get(name)
+    if (decoder === undefined) {
+      decoder = builtinDecoder(name, this.#set.ids.get(name) ?? 0)
+      this.#builtins.set(name, decoder)
+    }
+    event.decoder = decoder
+    event.decoderId = decoder.id
+    event.category = category.ossec
+  }
+
   json(options: { readonly jsonNull: 'string' | 'discard'; readonly jsonArray: 'array' | 'csv' }): JsonDecoder {
     const key = `${options.jsonNull} ${options.jsonArray}`
     let decoder = this.#json.get(key)
@@ -211,5 +224,32 @@ export class EventDecoder {
       this.#json.set(key, decoder)
     }
     return decoder
+  }
+}
+
+function builtinDecoder(name: string, id: number): Decoder {
+  return {
+    name,
+    id,
+    ownName: name,
+    parent: null,
+    programName: null,
+    prematch: null,
+    prematchOffset: 'none',
+    regex: null,
+    regexOffset: 'none',
+    order: [],
+    plugin: null,
+    pluginOffset: 'none',
+    category: category.ossec,
+    fts: null,
+    ftscomment: null,
+    accumulate: false,
+    jsonNull: 'string',
+    jsonArray: 'array',
+    useOwnName: false,
+    at: { file: 'built-in', line: 0, column: 0 },
+    children: [],
+    json: `{"name":"${name}"}`,
   }
 }

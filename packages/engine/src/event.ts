@@ -104,6 +104,14 @@ export class Event {
     this.hasStatics = false
   }
 
+  /** Static fields that are unset, a bit each. */
+  missingStatics(): number {
+    if (!this.hasStatics) return -1
+    let bits = 0
+    for (let n = 0; n < this.statics.length; n++) if (this.statics[n] === null) bits |= 1 << n
+    return bits
+  }
+
   hasSlot(slot: number): boolean {
     return this.#stamps[slot] === this.#stamp
   }

@@ -38,7 +38,7 @@ export class LogtestSession {
       isLogtest: true,
     }
     this.#correlator = new Correlator(ruleset, options)
-    this.#matcher = new Matcher(ruleset, options, new Map(), this.#correlator.decodeState)
+    this.#matcher = new Matcher(ruleset, options, this.#correlator.decodeState)
   }
 
   /** Judges one event. Null when its location is malformed. */

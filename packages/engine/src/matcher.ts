@@ -3,6 +3,7 @@
  * before. What is left open, the conditions that need state, is for the correlator, which walks the candidates in the order written here.
  */
 import { type DropReason, dropReasons, eventFlags, header, type MatchWriter, nodeFlags, nodeWords } from './batch.ts'
+import { pureBuiltins, statefulQueues } from './builtin/builtins.ts'
 import { EventDecoder } from './decode.ts'
 import { expandDescription } from './description.ts'
 import { Event } from './event.ts'
@@ -85,7 +86,6 @@ export class Matcher {
   readonly decoder: EventDecoder
   readonly #ruleset: Ruleset
   readonly #options: MatcherOptions
-  readonly #builtins: ReadonlyMap<number, BuiltinDecoder>
   readonly #state: DecodeState | null
   readonly #filter: RuleFilter
   readonly #shortName: string
@@ -99,15 +99,9 @@ export class Matcher {
   #isRemembered = false
   readonly #fields: number[] = []
 
-  constructor(
-    ruleset: Ruleset,
-    options: MatcherOptions,
-    builtins: ReadonlyMap<number, BuiltinDecoder> = new Map(),
-    state: DecodeState | null = null,
-  ) {
+  constructor(ruleset: Ruleset, options: MatcherOptions, state: DecodeState | null = null) {
     this.#ruleset = ruleset
     this.#options = options
-    this.#builtins = builtins
     this.#state = state
     this.event = new Event(ruleset.slots)
     this.decoder = new EventDecoder(ruleset.decoders, ruleset.slots)
@@ -157,8 +151,9 @@ export class Matcher {
       const end = open === -1 ? -1 : event.location.indexOf(')', open)
       agentHost = end === -1 ? '' : event.location.slice(open + 1, end)
     }
-    const builtin = this.#state?.builtins.get(queue) ?? this.#builtins.get(queue)
-    if (builtin === undefined) {
+    const builtin = pureBuiltins.get(queue) ?? this.#state?.builtins.get(queue)
+    const isDeferred = builtin === undefined && statefulQueues.has(queue)
+    if (builtin === undefined && !isDeferred) {
       if (queue === 53 || queue === 117) return 'no-event'
       predecode(event)
     } else {
@@ -167,10 +162,8 @@ export class Matcher {
     }
     if (agentHost !== null) event.hostname = agentHost
     else if (event.hostname === '') event.hostname = this.#shortName
-    if (builtin !== undefined) {
-      if (this.#state === null && this.#needsState({ queue })) return null
-      return builtin(event, this.decoder) ? null : 'no-event'
-    }
+    if (isDeferred) return null
+    if (builtin !== undefined) return builtin(event, this.decoder) ? null : 'no-event'
     this.decoder.decode(event)
     if (event.decoder?.accumulate === true) this.#state?.accumulate(event)
     return null
@@ -385,9 +378,6 @@ export class Matcher {
     }
   }
 }
-
-/** Queues whose decoders look at what came before: SCA, rootcheck, host information. */
-const statefulQueues = new Set([112, 57, 51])
 
 function isCompleteFirewall({ statics }: Event): boolean {
   return [field.action, field.srcip, field.dstip, field.srcport, field.dstport, field.protocol].every(

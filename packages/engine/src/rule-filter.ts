@@ -4,6 +4,7 @@
  */
 import type { Needs } from '@dogwatch/pattern'
 import type { Event } from './event.ts'
+import { staticIndex } from './fields.ts'
 import { LiteralScanner } from './literal-scanner.ts'
 import type { Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -13,10 +14,20 @@ const scannersMax = 512
 
 const none = new Int32Array(0)
 
+/** Program names whose narrowed children are kept for one rule; senders choose the names. */
+const programsMax = 1000
+/** A list of children is narrowed by program name when at least so many of them ask for one. */
+const programRulesMin = 4
+
+/** Narrowed children by program name. */
+type ByProgram = Map<string | null, Int32Array>
+
 interface DecoderView {
   readonly scanner: LiteralScanner
   /** Children by rule index, narrowed to the decoder; undefined for a rule that its events never reach. */
   readonly children: (Int32Array | undefined)[]
+  /** By rule index, for rules with many children that ask for a program name. */
+  readonly byProgram: (ByProgram | undefined)[]
 }
 
 export class RuleFilter {
@@ -27,6 +38,9 @@ export class RuleFilter {
   readonly #slots: Int32Array
   readonly #needs: readonly (Needs | null)[]
   readonly #needy: Uint8Array
+  /** Static fields that a rule's conditions need, a bit each. */
+  readonly #statics: Int32Array
+  #missing = 0
   #view: DecoderView
   #event: Event | null = null
   #stamp = 0
@@ -41,12 +55,16 @@ export class RuleFilter {
     )
     this.#needs = ruleset.rules.map(({ conditions }) => logNeeds(conditions))
     this.#needy = Uint8Array.from(this.#needs, (need) => (need === null ? 0 : 1))
-    this.#view = { scanner: new LiteralScanner([]), children: [] }
+    this.#statics = Int32Array.from(ruleset.rules, ({ conditions }) =>
+      conditions.reduce((bits, { element }) => bits | neededStatic(element), 0),
+    )
+    this.#view = { scanner: new LiteralScanner([]), children: [], byProgram: [] }
   }
 
   begin(event: Event): void {
     this.#event = event
     this.#stamp = 0
+    this.#missing = event.missingStatics()
     let view = this.#views.get(event.decoderId)
     if (view === undefined) {
       view = this.#makeView(event.decoderId)
@@ -58,11 +76,27 @@ export class RuleFilter {
 
   /** Indices of the children that the event's decoder does not rule out. */
   children(rule: Rule): Int32Array {
-    return this.#view.children[rule.index] ?? none
+    const view = this.#view
+    const { index } = rule
+    const byProgram = view.byProgram[index]
+    if (byProgram === undefined) return view.children[index] ?? none
+    const program = (this.#event as Event).programName
+    return byProgram.get(program) ?? this.#narrow(view.children[index] ?? none, byProgram, program)
+  }
+
+  #narrow(children: Int32Array, byProgram: ByProgram, program: string | null): Int32Array {
+    const kept = children.filter((index) => {
+      const condition = (this.rules[index] as Rule).conditions.find(({ element }) => element === 'program_name')
+      return condition === undefined || (program !== null && condition.pattern?.test(program) !== condition.negate)
+    })
+    if (byProgram.size >= programsMax) byProgram.clear()
+    if (program === null || program.length <= 64) byProgram.set(program, kept)
+    return kept
   }
 
   /** Whether the event may match a rule at all. */
   isPossible(index: number): boolean {
+    if (((this.#statics[index] as number) & this.#missing) !== 0) return false
     const slot = this.#slots[index] as number
     if (slot >= 0 && !(this.#event as Event).hasSlot(slot)) return false
     if (this.#needy[index] === 0) return true
@@ -89,11 +123,22 @@ export class RuleFilter {
       }
     }
     const isReached = new Set(reached.map(({ index }) => index))
+    const asksProgram = (index: number): boolean =>
+      this.rules[index]?.conditions.some(({ element }) => element === 'program_name') === true
     return {
       scanner: new LiteralScanner(this.#needs.map((need, index) => (isReached.has(index) ? need : null))),
       children,
+      byProgram: children.map((list) =>
+        list !== undefined && list.filter(asksProgram).length >= programRulesMin ? new Map() : undefined,
+      ),
     }
   }
+}
+
+/** Bit of the static field that a condition cannot do without. */
+function neededStatic(element: string): number {
+  const index = staticIndex.get(element)
+  return index === undefined ? 0 : 1 << index
 }
 
 /** The best necessary literals among a rule's conditions on the log: the set whose shortest member is longest. */
