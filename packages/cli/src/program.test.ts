@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -108,5 +108,76 @@ describe('certs', () => {
     expect(shown.out).toContain('client-prod.pem')
     expect(shown.status).toBe(0)
     expect((await run('certs', 'renew', '--home', home)).err).toBe('no certificate of ours ends within 30 days\n')
+  })
+})
+
+describe('k8s', () => {
+  const replay = ['k8s', 'replay', 'x', '--to']
+  const uses: [says: string, argv: string[], status: number, err: RegExp][] = [
+    ['setup wants to know the server', ['k8s', 'setup'], 2, /required option '--server <address>'/],
+    [
+      'setup wants certificate and key together',
+      ['k8s', 'setup', '--server', 'a', '--client-cert', '/none'],
+      2,
+      /go together/,
+    ],
+    [
+      'setup names the file that it lacks',
+      ['k8s', 'setup', '--server', 'a'],
+      3,
+      /webhook\.token cannot be read; .+--token-file/,
+    ],
+    ['replay wants a URL', [...replay, 'localhost:8080'], 2, /must be a URL such as/],
+    ['replay wants a file', [...replay, 'https://localhost:1/'], 3, /^dogwatch: x cannot be read\n$/],
+    ['replay wants a rate above nothing', [...replay, 'https://localhost:1/', '--rate', '0'], 2, /whole number from 1/],
+  ]
+  for (const [says, argv, status, err] of uses) {
+    test(says, async () => {
+      const result = await run(...argv)
+      expect(result.err).toMatch(err)
+      expect(result.status).toBe(status)
+    })
+  }
+
+  test('setup in the recipe’s form shows what it would write, and writes nothing', async () => {
+    const root = join(folder, 'kubernetes')
+    mkdirSync(root)
+    const { status, out } = await run(
+      'k8s',
+      'setup',
+      '--server',
+      '192.0.2.1',
+      '--insecure',
+      '--root',
+      root,
+      '--distribution',
+      'k3s',
+      '--dry-run',
+      '--json',
+    )
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      dryRun: true,
+      files: [{ state: 'created' }, { state: 'created' }],
+    })
+    expect(status).toBe(0)
+    expect(readdirSync(root)).toEqual([])
+  })
+
+  test('replay that nobody takes is a no', async () => {
+    const file = join(folder, 'events.jsonl')
+    writeFileSync(
+      file,
+      `${JSON.stringify({ kind: 'Event', apiVersion: 'audit.k8s.io/v1', auditID: 'a', stage: 'ResponseComplete', verb: 'get' })}\n`,
+    )
+    const { status, out } = await run('k8s', 'replay', file, '--to', 'https://127.0.0.1:1/', '--backoff', '1', '--json')
+    expect(JSON.parse(out)).toMatchObject({ delivered: 0, dropped: 1 })
+    expect(status).toBe(1)
+  })
+
+  test('doctor names what is missing', async () => {
+    const { status, out } = await run('k8s', 'doctor', '--root', join(folder, 'none'))
+    expect(out).toMatch(/^FAILED +/m)
+    expect(status).toBe(1)
   })
 })

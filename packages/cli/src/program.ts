@@ -56,6 +56,8 @@ export async function makeProgram(
       .showHelpAfterError(`(see: ${nameOf(command)} --help)`)
       .helpOption('-h, --help', 'show this help')
       .helpCommand(false)
+      // The same whether or not a command's file has been loaded.
+      .configureHelp({ subcommandTerm: (below) => below.name() })
   settle(program)
   program
     .description('Security monitoring for Kubernetes clusters and the nodes under them.')

@@ -26,6 +26,21 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./certs-show.ts'),
   },
   {
+    words: ['k8s', 'setup'],
+    summary: 'let the API server of this node post its audit events here',
+    load: () => import('./k8s-setup.ts'),
+  },
+  {
+    words: ['k8s', 'doctor'],
+    summary: 'say why no audit events arrive, and what to do',
+    load: () => import('./k8s-doctor.ts'),
+  },
+  {
+    words: ['k8s', 'replay'],
+    summary: 'post recorded audit events as an API server would',
+    load: () => import('./k8s-replay.ts'),
+  },
+  {
     words: ['ruleset', 'check'],
     summary: 'load a ruleset and name every mistake in it',
     load: () => import('./ruleset-check.ts'),
