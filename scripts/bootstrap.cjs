@@ -265,7 +265,7 @@ function runVerb(verb, args) {
   if (node === null) return fail(whyNotInstalled(), 1)
   // npm changes to the folder of package.json and leaves the caller's folder in INIT_CWD.
   const caller = process.env.INIT_CWD
-  if (known.fromCaller && caller && existsSync(caller)) process.chdir(caller)
+  if (known.fromCaller && caller && process.cwd() === root && existsSync(caller)) process.chdir(caller)
   run(node, [file, ...args])
 }
 
