@@ -64,7 +64,11 @@ export class Correlator {
   /** State that decoding needs, for a matcher on this thread. */
   readonly decodeState: DecodeState
 
+  /** Told of each rule whose state was asked, whether it held, and how many earlier events a correlation counted. For explanations. */
+  stateSeen: ((rule: Rule, held: boolean, counted: number) => void) | null = null
+
   // The event at hand.
+  #counted = 0
   #words: Int32Array = new Int32Array(0)
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
@@ -328,9 +332,11 @@ export class Correlator {
     const rule = this.#ruleset.rules[words[node] as number] as Rule
     const flags = words[node + 1] as number
     if (flags !== 0) {
-      if (!this.#stateHolds(rule)) return null
-      if ((flags & nodeFlags.failsAfterState) !== 0) return null
-      if (rule.correlation !== null && !this.#correlates(rule)) return null
+      const held = this.#stateHolds(rule)
+      const isOut = !held || (flags & nodeFlags.failsAfterState) !== 0
+      const correlated = !isOut && (rule.correlation === null || this.#correlates(rule))
+      this.stateSeen?.(rule, !isOut && correlated, this.#counted)
+      if (!correlated) return null
     }
     const end = this.#nodeEnd(node)
     for (let child = node + nodeWords; child < end; child = this.#nodeEnd(child)) {
@@ -392,6 +398,7 @@ export class Correlator {
   #correlates(rule: Rule): boolean {
     const { correlation } = rule
     if (correlation === null) return true
+    this.#counted = 0
     const values = this.#correlationValues()
     const queue: Queue | undefined = this.#memory.candidates(rule, this.#text(header.agentId), values)
     this.#lastEvents = []
@@ -414,6 +421,7 @@ export class Correlator {
       const completes = counted >= rule.frequency
       if (this.#lastEvents.length < lastEventsMax && (!completes || correlation.source !== 'all'))
         this.#lastEvents.push(candidate.fullLog)
+      this.#counted++
       if (!completes) {
         counted++
         first ??= candidate

@@ -1,7 +1,14 @@
 export { type AttackTable, attackTable } from './attack.ts'
 export { type DropReason, dropReasons, type MatchBatch, MatchWriter } from './batch.ts'
 export { type ConsumeOptions, Correlator, type CorrelatorCounters } from './correlator.ts'
-export { type LogtestAnswer, type LogtestInput, LogtestSession, logtestLocation } from './logtest.ts'
+export type { DecoderStep, Explanation, FailedCondition, RuleStep } from './explain.ts'
+export {
+  type LogtestAnswer,
+  type LogtestInput,
+  LogtestSession,
+  type LogtestWishes,
+  logtestLocation,
+} from './logtest.ts'
 export {
   type BuiltinDecoder,
   type DecodeState,

@@ -1,7 +1,9 @@
 /** A logtest session: one event at a time against a ruleset, with state that lasts as long as the session (spec: engine, part 15). */
 import { MatchWriter } from './batch.ts'
 import { Correlator } from './correlator.ts'
+import { categoryName, type DecoderStep, debugLines, type Explanation, explainRules, traceDecoders } from './explain.ts'
 import { Matcher } from './matcher.ts'
+import type { Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
 
 export interface LogtestInput {
@@ -19,6 +21,14 @@ export interface LogtestAnswer {
   readonly alert: boolean
   /** Lines that say which rules were tried; only when asked. */
   readonly rulesDebug?: readonly string[]
+  /** What was tried and why it failed; only when asked. */
+  readonly explanation?: Explanation
+}
+
+/** What to tell beside the answer. */
+export interface LogtestWishes {
+  readonly rulesDebug?: boolean
+  readonly explain?: boolean
 }
 
 /** Where an event comes from when nobody says. */
@@ -26,6 +36,7 @@ export const logtestLocation = 'stdin'
 
 export class LogtestSession {
   readonly #matcher: Matcher
+  readonly #ruleset: Ruleset
   readonly #correlator: Correlator
   readonly #writer = new MatchWriter()
   #count = 0
@@ -37,15 +48,68 @@ export class LogtestSession {
       dropIncompleteFirewall: false,
       isLogtest: true,
     }
+    this.#ruleset = ruleset
     this.#correlator = new Correlator(ruleset, options)
     this.#matcher = new Matcher(ruleset, options, this.#correlator.decodeState)
   }
 
   /** Judges one event. Null when its location is malformed. */
-  process({ event, location = logtestLocation, timeMs }: LogtestInput): LogtestAnswer | null {
+  process(
+    { event, location = logtestLocation, timeMs }: LogtestInput,
+    wishes: LogtestWishes = {},
+  ): LogtestAnswer | null {
+    const input = { queue: 49, location, body: event, timeMs }
+    const seen = new Map<Rule, { held: boolean; says: string }>()
+    const isTraced = wishes.explain === true || wishes.rulesDebug === true
+    if (isTraced) {
+      this.#correlator.stateSeen = (rule, held, counted) =>
+        seen.set(rule, { held, says: stateSays(rule, held, counted) })
+    }
     this.#writer.clear()
-    this.#matcher.match({ queue: 49, location, body: event, timeMs }, this.#writer)
+    let decoders: DecoderStep[] = []
+    if (isTraced) decoders = traceDecoders(this.#matcher.decoder, () => this.#matcher.match(input, this.#writer))
+    else this.#matcher.match(input, this.#writer)
     const answer = this.#correlator.logtest(this.#writer.view(), this.#count++)
-    return answer === null ? null : { output: answer.json.trimEnd(), alert: answer.isAlert }
+    this.#correlator.stateSeen = null
+    if (answer === null) return null
+    const base = { output: answer.json.trimEnd(), alert: answer.isAlert }
+    if (!isTraced) return base
+    const explain = (listsAll: boolean): RuleStep[] =>
+      explainRules(this.#ruleset, this.#matcher.event, { of: (rule) => seen.get(rule) }, listsAll)
+    return {
+      ...base,
+      ...(wishes.rulesDebug === true ? { rulesDebug: debugLines(explain(true)) } : {}),
+      ...(wishes.explain === true
+        ? {
+            explanation: {
+              decoder: this.#matcher.event.decoder?.name ?? null,
+              decoders,
+              category: categoryName(this.#matcher.event),
+              rules: explain(false),
+              result: answer.rule?.id ?? null,
+              alert: answer.isAlert,
+            },
+          }
+        : {}),
+    }
   }
+}
+
+function stateSays(rule: Rule, held: boolean, counted: number): string {
+  const { correlation } = rule
+  if (correlation !== null) {
+    const source =
+      correlation.source === 'sid'
+        ? `rule ${correlation.sid}`
+        : correlation.source === 'group'
+          ? `group '${correlation.groupText}'`
+          : `'${correlation.regex?.source}'`
+    const needs = rule.frequency + 1
+    const same =
+      correlation.same.length === 0 ? '' : ` with the same ${correlation.same.map(({ name }) => name).join(', ')}`
+    return `needs ${needs} earlier event${needs === 1 ? '' : 's'} of ${source} within ${rule.timeframe} s${same}; ${counted} counted`
+  }
+  if (rule.checkDiff)
+    return held ? 'the log differs from the one before' : 'first log of its kind, or the same as before'
+  return held ? 'seen for the first time' : 'seen before'
 }
