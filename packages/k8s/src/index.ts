@@ -20,13 +20,12 @@ export type { PostTarget } from './post.ts'
 export { type Redaction, redactionDefault } from './redact.ts'
 export { type ReplayOptions, type ReplayProgress, type ReplaySummary, runReplay } from './replay.ts'
 export { runSetup, type SetupFile, type SetupIo, type SetupOptions, type SetupReport, setupPaths } from './setup.ts'
+export { bodyShape, type Shape } from './shape.ts'
 export {
-  bodyShape,
   eventLengthDefault,
   inflatedLengthDefault,
   parseLine,
   type Rejected,
-  type Shape,
   type Sink,
   type SplitContext,
   type SplitEvent,

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto'
 import { actorKindOf } from './actor.ts'
 import { annotationSpans, ends, member, scanned, starts } from './event-scan.ts'
 import { type Span, stringOf } from './json-bytes.ts'
-import { type Facts, hasFacts, nameIn, objectFacts } from './object-facts.ts'
+import { commandInBody, type Facts, hasFacts, nameIn, objectFacts } from './object-facts.ts'
 
 /** What the caller knows beside the item. */
 export interface Surroundings {
@@ -253,7 +253,8 @@ function putRare(
   facts: Facts | undefined,
 ): number {
   if (isStream) {
-    const command = commandIn(plainText(b, member.requestURI))
+    const inUri = commandIn(plainText(b, member.requestURI))
+    const command = inUri === '' ? commandInBody(b, spanOf(member.requestObject)) : inUri
     if (command !== '') o = putString(out, o, 'command', command)
     o = putString(out, o, 'request', requestKey(b))
   }

@@ -57,6 +57,12 @@ export function objectFacts(
   return facts
 }
 
+/** The command in a body of exec (PodExecOptions), where a sender puts it there: GKE, and servers that record options. */
+export function commandInBody(bytes: Uint8Array, request: Span | undefined): string {
+  const command = parsed(bytes, memberMap(bytes, request).get('command'))
+  return typeof command === 'string' ? command : textsOf(command).join(' ')
+}
+
 /** `metadata.name` of an object whose request named none (generateName). */
 export function nameIn(bytes: Uint8Array, object: Span | undefined): string | undefined {
   const metadata = memberMap(bytes, object).get('metadata')
@@ -102,7 +108,10 @@ function judgeRole(object: JsonRecord, facts: Facts): void {
     const writes = verbs.some((verb) => writeVerbs.has(verb))
     const reads = verbs.some((verb) => readVerbs.has(verb))
     if (verbs.includes('*')) rights.add('verbs:*')
-    if (resources.includes('*')) rights.add('resources:*')
+    if (resources.includes('*')) {
+      rights.add('resources:*')
+      if (reachesCore(rule)) for (const implied of ['pods/exec', 'nodes/proxy']) rights.add(implied)
+    }
     for (const verb of escalationVerbs) if (verbs.includes(verb)) rights.add(`verb:${verb}`)
     if (writes) rights.add('write')
     for (const resource of resources) {
@@ -113,6 +122,12 @@ function judgeRole(object: JsonRecord, facts: Facts): void {
     }
   }
   if (rights.size > 0) facts.set('rights', [...rights].slice(0, listLengthMax))
+}
+
+/** Whether a rule speaks of the core group, where pods, nodes and secrets are; a rule without groups is taken to. */
+function reachesCore(rule: JsonRecord): boolean {
+  const groups = listOf(rule.apiGroups)
+  return groups.length === 0 || groups.includes('') || groups.includes('*')
 }
 
 /** Rows 58–60: which role goes to whom. Service accounts as `ServiceAccount:<namespace>/<name>`. */

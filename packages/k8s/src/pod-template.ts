@@ -81,6 +81,7 @@ function contextFindings(context: JsonRecord | undefined, findings: Set<string>)
   if (recordOf(context.appArmorProfile)?.type === 'Unconfined') findings.add('appArmor:Unconfined')
   if (recordOf(context.windowsOptions)?.hostProcess === true) findings.add('hostProcess')
   if (context.runAsUser === 0) findings.add('runAsRoot')
+  if (context.runAsNonRoot === false) findings.add('runAsNonRoot:false')
   for (const sysctl of listOf(context.sysctls)) {
     const name = textIn(recordOf(sysctl)?.name)
     if (name !== undefined) findings.add(`sysctl:${name}`)

@@ -5,7 +5,8 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { connections, isAccepted, type PostTarget, post } from './post.ts'
-import { bodyShape, splitBody } from './split.ts'
+import { bodyShape } from './shape.ts'
+import { splitBody } from './split.ts'
 
 export interface ReplayOptions extends PostTarget {
   readonly file: string
