@@ -36,7 +36,10 @@ const accepted: [says: string, text: string, values: number][] = [
   ['a number of 400 digits', list(`{"x":${'9'.repeat(400)},"y":-0.${'1'.repeat(400)}e+${'3'.repeat(400)}}`), 1],
   ['a string of 1 MiB', list(`{"x":"${'y'.repeat(1 << 20)}"}`), 1],
   ['10,000 items', list(new Array(10_000).fill('{"level":"Metadata"}').join(',')), 1],
-  ['the last of two kinds', '{"kind":"Pod","kind":"Event"}', 1],
+  ['two kinds of which the last is ours', '{"kind":"Pod","kind":"Event"}', 1],
+  ['two kinds of which the first is ours', '{"kind":"Event","kind":"Pod"}', 1],
+  ['a packed batch (Firehose)', '{"records":[{"data":"H4sI"}]}', 1],
+  ['a row of AKSAudit', '{"TimeGenerated":"x","AuditId":"1"}', 1],
   ['a line of another kind between good ones', '{"kind":"Event"}\n{"kind":"Pod"}\n{"kind":"Event"}', 3],
 ]
 describe('takes', () => {

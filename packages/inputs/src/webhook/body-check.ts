@@ -17,7 +17,10 @@ const wordLengthMax = 24
 /** Kinds that carry audit events (audit.k8s.io). */
 const kinds: ReadonlySet<string> = new Set(['Event', 'EventList'])
 /** Members that tell other shapes of a body without `kind`: lists, bare items, EKS, GKE, AKS and their carriers (spec: kubernetes, part 5). */
-const shapeMembers = ['items', 'auditID', 'logEvents', 'protoPayload', 'entries', 'records', 'properties', 'log']
+const shapeMembers = [
+  ...['items', 'auditID', 'stage', 'requestURI', 'logEvents', 'awslogs', 'message', 'protoPayload'],
+  ...['records', 'data', 'properties', 'log_s', 'AuditId'],
+]
 /** The same and `kind`, by their lengths, so that most names are told from them without a string being made. */
 const wordsByLength: readonly (readonly Uint8Array[])[] = Array.from({ length: wordLengthMax + 1 }, (_, length) =>
   ['kind', ...shapeMembers].filter((word) => word.length === length).map((word) => Uint8Array.from(Buffer.from(word))),
@@ -70,7 +73,9 @@ const expected: readonly string[] = [
   '',
 ]
 
-const literals: readonly Uint8Array[] = ['true', 'false', 'null'].map((word) => Uint8Array.from(Buffer.from(word)))
+const literalTrue = Uint8Array.from(Buffer.from('true'))
+const literalFalse = Uint8Array.from(Buffer.from('false'))
+const literalNull = Uint8Array.from(Buffer.from('null'))
 
 /** Bytes of a string that are looked at one by one before the native search takes over: most strings are shorter. */
 const shortString = 40
@@ -84,7 +89,7 @@ export class BodyCheck {
   #deep: Uint8Array | null = null
   #inObject = false
   #isKey = false
-  #literal: Uint8Array = literals[0] ?? new Uint8Array(0)
+  #literal: Uint8Array = literalNull
   #literalAt = 0
   /** Bytes before the present chunk. */
   #base = 0
@@ -97,7 +102,9 @@ export class BodyCheck {
   #word: Uint8Array | null = null
   #wordLength = 0
   #memberIsKind = false
-  #kind: string | null = null
+  /** The kinds named at the top: whether one is ours, else the first. Where `kind` repeats, one of ours is enough. */
+  #hasKind = false
+  #otherKind: string | null = null
   #hasShape = false
   #wrongKind = ''
 
@@ -115,13 +122,13 @@ export class BodyCheck {
         const start = i
         const near = Math.min(i + shortString, length)
         let c = 0
-        while (i < near && (c = bytes[i] as number) !== 0x22 && c !== 0x5c) i++
+        while (i < near && (c = bytes[i] ?? 0) !== 0x22 && c !== 0x5c) i++
         if (i === near && i < length) {
           // Both places are remembered, so a chunk is searched once for each however many strings it holds.
           if (nextQuote < i && (nextQuote = bytes.indexOf(0x22, i)) < 0) nextQuote = length
           if (nextBackslash < i && (nextBackslash = bytes.indexOf(0x5c, i)) < 0) nextBackslash = length
           i = Math.min(nextQuote, nextBackslash)
-          c = i < length ? (bytes[i] as number) : 0
+          c = i < length ? (bytes[i] ?? 0) : 0
         }
         if (i === length) {
           if (this.#isWord) this.#keepWord(bytes, start, i)
@@ -165,7 +172,7 @@ export class BodyCheck {
         }
         continue
       }
-      const c = bytes[i] as number
+      const c = bytes[i] ?? 0
       switch (state) {
         case escaped:
           // Which escape it is, is the splitter's matter; here only that the next byte does not end the string.
@@ -287,7 +294,7 @@ export class BodyCheck {
           else if (c === 0x2d) state = minus
           else if (c === 0x30) state = zero
           else if (c === 0x74 || c === 0x66 || c === 0x6e) {
-            this.#literal = literals[c === 0x74 ? 0 : c === 0x66 ? 1 : 2] as Uint8Array
+            this.#literal = c === 0x74 ? literalTrue : c === 0x66 ? literalFalse : literalNull
             this.#literalAt = 1
             state = literal
           } else if (c === 0x5d && state === firstValue) {
@@ -337,8 +344,6 @@ export class BodyCheck {
   #open(isObject: boolean): void {
     const depth = ++this.#depth
     if (depth === 1) {
-      this.#kind = null
-      this.#hasShape = false
       this.#memberIsKind = false
     } else if (depth === 2 && isObject && !this.#inTopObject()) {
       // A list of objects: each is judged by itself behind the journal.
@@ -356,7 +361,8 @@ export class BodyCheck {
       deep = this.#deep
     }
     const bit = 1 << (depth & 7)
-    deep[at] = isObject ? (deep[at] as number) | bit : (deep[at] as number) & ~bit
+    const bits = deep[at] ?? 0
+    deep[at] = isObject ? bits | bit : bits & ~bit
   }
 
   /** Leaves a level; says whether the one around it is an object. */
@@ -397,7 +403,9 @@ export class BodyCheck {
 
   #judgeWord(isKey: boolean, bytes: Uint8Array, start: number, end: number): void {
     if (!isKey) {
-      this.#kind = Buffer.from(bytes.subarray(start, Math.min(end, start + wordLengthMax))).toString('latin1')
+      const kind = Buffer.from(bytes.subarray(start, Math.min(end, start + wordLengthMax))).toString('latin1')
+      if (kinds.has(kind)) this.#hasKind = true
+      else this.#otherKind ??= kind
       return
     }
     const known = wordsByLength[end - start]?.find((word) => word.every((byte, n) => byte === bytes[start + n]))
@@ -408,10 +416,10 @@ export class BodyCheck {
   #endValue(): void {
     this.#values++
     this.#lineFeed = false
-    const good = this.#kind === null ? this.#hasShape : kinds.has(this.#kind)
-    if (good) this.#goodValues++
-    else if (this.#kind !== null) this.#wrongKind = `kind "${this.#kind.replace(/[^\x20-\x7e]/g, '?')}"`
-    this.#kind = null
+    if (this.#hasKind || (this.#otherKind === null && this.#hasShape)) this.#goodValues++
+    else if (this.#otherKind !== null) this.#wrongKind = `kind "${this.#otherKind.replace(/[^\x20-\x7e]/g, '?')}"`
+    this.#hasKind = false
+    this.#otherKind = null
     this.#hasShape = false
   }
 }

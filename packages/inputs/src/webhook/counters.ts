@@ -1,5 +1,5 @@
 /** What the webhook receiver counts, as plain numbers; the manager exposes them. All but the gauges only grow. */
-import { type RefusalReason, refusalReasons } from './refusal.ts'
+import { byReason, type RefusalReason } from './refusal.ts'
 
 /** Upper bounds of the acknowledgement histogram, milliseconds; one more bucket holds the rest. */
 export const ackBoundsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000] as const
@@ -36,7 +36,7 @@ export function newCounters(): WebhookCounters {
     extraValues: 0,
     recordsByCluster: new Map(),
     answered: new Map(),
-    refused: Object.fromEntries(refusalReasons.map((reason) => [reason, 0])) as Record<RefusalReason, number>,
+    refused: byReason(0),
     ack: { boundsMs: ackBoundsMs, counts: new Array<number>(ackBoundsMs.length + 1).fill(0), sumMs: 0, count: 0 },
     connectionsOpened: 0,
     connectionsOpen: 0,

@@ -274,9 +274,7 @@ export class Intake {
       this.#flow.pause()
       return
     }
-    this.#writer ??= this.#shared.sink.begin?.(this.#meta()) ?? null
-    if (!this.#writer) return
-    this.#writing = this.#writer.part(joined(this.#chunks.take())).then(
+    this.#writing = this.#givePart().then(
       () => {
         this.#writing = null
         if (this.#isOver) return
@@ -286,6 +284,12 @@ export class Intake {
       },
       (error: unknown) => this.#refuseSink(error),
     )
+  }
+
+  /** Asynchronous from its first line, so that a sink that throws is one that rejects. */
+  async #givePart(): Promise<void> {
+    this.#writer ??= this.#shared.sink.begin?.(this.#meta()) ?? null
+    await this.#writer?.part(joined(this.#chunks.take()))
   }
 
   #onEnd(): void {

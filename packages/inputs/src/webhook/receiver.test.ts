@@ -296,6 +296,19 @@ for (const [name, post] of versions) {
       }
     }
 
+    test('asks to come again when the sink throws at once', async () => {
+      const { port, sink, receiver } = await start()
+      const begin = sink.begin
+      sink.begin = () => {
+        throw new Error('closed')
+      }
+      const big = list(`"${'x'.repeat(3 << 20)}"`)
+      expect((await post(port, big)).status).toBe(503)
+      expect(receiver.counters).toMatchObject({ requestsOpen: 0, reservedBytes: 0 })
+      if (begin) sink.begin = begin
+      expect((await post(port, big)).status).toBe(200)
+    })
+
     test('writes a big body in parts, and gives it up when it turns out to be broken', async () => {
       const { port, sink } = await start()
       const big = list(new Array(50_000).fill(event).join(','))

@@ -41,6 +41,12 @@ export const refusalReasons: readonly RefusalReason[] = Object.keys(table).filte
   (key): key is RefusalReason => key in table,
 )
 
+/** A record that holds the same value for each reason. */
+export function byReason<Value>(value: Value): Record<RefusalReason, Value> {
+  // Object.fromEntries forgets which keys it was given.
+  return Object.fromEntries(refusalReasons.map((reason) => [reason, value])) as Record<RefusalReason, Value>
+}
+
 /** What is told about one refusal to whoever logs. */
 export interface Refusal {
   readonly reason: RefusalReason
