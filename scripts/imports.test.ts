@@ -54,6 +54,27 @@ const cases: [says: string, files: SourceFile[], problems: string[]][] = [
   ],
   ['lets a test use the tools of the root', [root, engine, source('engine/src/a.test.ts', `import 'vitest'`)], []],
   [
+    'lets a test use a room that devDependencies list',
+    [
+      {
+        path: 'packages/bus/package.json',
+        text: JSON.stringify({
+          name: '@dogwatch/bus',
+          exports: './src/index.ts',
+          devDependencies: { '@dogwatch/certs': '0.1.0' },
+        }),
+      },
+      source('bus/src/bus-suite.ts', `import '@dogwatch/certs'`),
+    ],
+    [],
+  ],
+  [
+    'wants a test to list that room',
+    [manifest('bus'), source('bus/src/a.test.ts', `import '@dogwatch/certs'`)],
+    ['packages/bus/src/a.test.ts:1: @dogwatch/certs is not in packages/bus/package.json'],
+  ],
+  ['tells a field from the global of its name', [engine, source('engine/src/a.ts', `const a = event.process.env`)], []],
+  [
     'keeps the tools of the root out of the program',
     [root, engine, source('engine/src/a.ts', `import 'vitest'`)],
     ['packages/engine/src/a.ts:1: vitest is not in packages/engine/package.json'],

@@ -64,7 +64,7 @@ async function runImports(): Promise<PartResult> {
 }
 
 async function runKnip(): Promise<PartResult> {
-  const result = await runTool(toolPath('knip'), ['--no-progress'], 120)
+  const result = await runTool(toolPath('knip'), ['--no-progress', '--no-config-hints'], 120)
   return countedByLine(result, /\.(?:ts|tsx|json|cjs)(?::\d+:\d+)?\s*$/)
 }
 
