@@ -1,0 +1,261 @@
+/**
+ * Offline analysis: a file through the manager's own stages (issue: first alert, part 10).
+ *
+ * In: a ruleset, a file, a folder for the results. Out: `alerts.json` (and `archives.json`) there, written anew, and the figures. With one thread the stages call each
+ * other; with more, match runs on worker threads and correlation on this one; both give the same bytes. Wrong: `AnalyzeError` with the ruleset's problems, or the
+ * system's error for files.
+ *
+ * Arrival time: all events of a run bear the time at which reading began, or `timeFromMs`, which makes a run repeatable to the byte.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { readRulesetFiles, rulesetFromPaths } from '@dogwatch/config'
+import type { Ruleset, RulesetSources, TakenOutput } from '@dogwatch/engine'
+import { eventLengthDefault, redactionDefault } from '@dogwatch/k8s'
+import { LineFile } from '@dogwatch/outputs'
+import { formatProblem, type Problem } from '@dogwatch/schema'
+import { CorrelateStage } from './correlate-stage.ts'
+import { compile, type EngineSettings } from './engine-parts.ts'
+import { type LineReader, openLines } from './file-lines.ts'
+import { MatchPool } from './match-pool.ts'
+import type { MatchPart } from './match-stage.ts'
+import { type LineFormat, MatchStage } from './match-stage.ts'
+import { Quarantine } from './quarantine.ts'
+import { Reorder } from './reorder.ts'
+
+export interface AnalyzeOptions {
+  /** Folders or files, as `--ruleset` takes them. */
+  readonly ruleset: readonly string[]
+  /** Path, `-` for standard input. */
+  readonly in: string
+  readonly format: LineFormat
+  /** Location of plain lines; `in` when left out. */
+  readonly location?: string
+  /** Folder for the results, created when missing. */
+  readonly out: string
+  readonly archives: boolean
+  /** Match threads; 1 does everything in this one. */
+  readonly threads: number
+  readonly managerName?: string
+  readonly timeFromMs?: number
+  /** Lowest level that is an alert; 3 unless told. */
+  readonly logAlertLevel?: number
+  readonly onProgress?: (progress: {
+    readonly events: number
+    readonly bytesRead: number
+    readonly size: number | null
+  }) => void
+}
+
+export interface AnalyzeFigures {
+  readonly events: number
+  readonly alerts: number
+  readonly wall_s: number
+  /** CPU of all threads, loading excluded. */
+  readonly cpu_s: number
+  readonly eps: number
+  readonly eps_cpu: number
+  /** Peak resident memory of the process, MB. */
+  readonly rss_mb: number
+  readonly load_s: number
+  /** What was no event, too long, or cut off by the watchdog. */
+  readonly quarantined: number
+  readonly oversize: number
+  readonly runaways: number
+}
+
+/** The ruleset has errors; `problems` are all of them. */
+export class AnalyzeError extends Error {
+  readonly code = 'ANALYZE_RULESET'
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[]) {
+    super(['the ruleset has errors', ...problems.map(formatProblem)].join('\n'))
+    this.problems = problems
+  }
+}
+
+/** Bytes of a piece that one thread reads at a time, and of a job for a worker. */
+const pieceBytes = 1 << 20
+const jobBytes = 256 << 10
+/** Lines are written when so many bytes wait. */
+const writeBytes = 1 << 20
+/** Between two calls of `onProgress`, ms. */
+const progressMs = 500
+
+/** See the head of this file. */
+export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigures> {
+  const started = performance.now()
+  const settings: EngineSettings = {
+    managerName: options.managerName ?? hostname(),
+    outputs: { alertsJson: true, alertsText: false, archivesJson: options.archives, archivesText: false },
+    logAlertLevel: options.logAlertLevel ?? 3,
+    mailAlertLevel: 12,
+  }
+  const { sources, ruleset } = load(options.ruleset, settings)
+  const output = new AnalyzeOutput(options.out, options.archives)
+  const reader = openLines(options.in, options.threads > 1 ? jobBytes : pieceBytes)
+  const stage = new CorrelateStage(ruleset, settings, (_timeMs, lines) => output.write(lines))
+  const quarantine = new Quarantine(join(options.out, 'quarantine'))
+  const run = options.threads > 1 ? await threaded(options, settings, sources) : alone(options, settings, ruleset)
+  const loadedCpu = process.cpuUsage()
+  const loaded = performance.now()
+  let toldAt = loaded
+  const take = (part: MatchPart): void => {
+    stage.consume(part)
+    quarantine.put(part.quarantined)
+    if (stage.waitingBytes >= writeBytes) stage.drain()
+    const now = performance.now()
+    if (options.onProgress && now - toldAt >= progressMs) {
+      toldAt = now
+      options.onProgress({ events: stage.counters.events, bytesRead: reader.bytesRead, size: reader.size })
+    }
+  }
+  try {
+    await run(reader, take)
+    stage.drain()
+    output.close()
+  } finally {
+    reader.close()
+  }
+  const wallS = (performance.now() - loaded) / 1000
+  const { user, system } = process.cpuUsage(loadedCpu)
+  const { events, quarantined, oversizeEvents, runaways } = stage.counters
+  const cpuS = (user + system) / 1e6
+  return {
+    events,
+    alerts: stage.alertsByLevel.reduce((sum, count) => sum + count, 0),
+    wall_s: rounded(wallS),
+    cpu_s: rounded(cpuS),
+    eps: Math.round(events / wallS),
+    eps_cpu: Math.round(events / cpuS),
+    rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+    load_s: rounded((loaded - started) / 1000),
+    quarantined: quarantined + reader.longLines,
+    oversize: oversizeEvents,
+    runaways,
+  }
+}
+
+type Run = (reader: LineReader, take: (part: MatchPart) => void) => Promise<void>
+
+/** Everything in this thread: match hands its own buffers to correlate. */
+function alone(options: AnalyzeOptions, settings: EngineSettings, ruleset: Ruleset): Run {
+  return async (reader, take) => {
+    const match = new MatchStage({ ...stageOptions(settings), ruleset, emit: take, isForeign: false })
+    const { format, location, timeMs } = lineOptions(options)
+    for (let job = 0, bytes = reader.next(); bytes !== null; job += 1, bytes = reader.next()) {
+      match.run({ kind: 'lines', job, bytes, format, location, timeMs, fromEvent: 0 })
+    }
+  }
+}
+
+/** Match on worker threads, results put in order here. */
+async function threaded(options: AnalyzeOptions, settings: EngineSettings, sources: RulesetSources): Promise<Run> {
+  const jobsMax = options.threads * 4
+  const pool = await MatchPool.start({
+    threads: options.threads,
+    sources,
+    ...stageOptions(settings),
+    journalFolder: null,
+  })
+  return async (reader, take) => {
+    const { format, location, timeMs } = lineOptions(options)
+    const reorder = new Reorder<MatchPart>(jobsMax)
+    let job = 0
+    try {
+      await new Promise<void>((resolve, reject) => {
+        let isAtEnd = false
+        const feed = (): void => {
+          while (!isAtEnd && job < reorder.head + jobsMax) {
+            const bytes = reader.next()
+            if (bytes === null) isAtEnd = true
+            else pool.dispatch({ kind: 'lines', job: job++, bytes, format, location, timeMs, fromEvent: 0 })
+          }
+          if (isAtEnd && reorder.head === job) resolve()
+        }
+        const step = (work: () => void): void => {
+          try {
+            work()
+          } catch (error) {
+            reject(error)
+          }
+        }
+        pool.onPart = (part) =>
+          step(() => {
+            reorder.put(part)
+            for (let next = reorder.take(); next !== null; next = reorder.take()) {
+              take(next)
+              pool.taken(next)
+            }
+            feed()
+          })
+        pool.onFailure = reject
+        step(feed)
+      })
+    } finally {
+      await pool.close()
+    }
+  }
+}
+
+function stageOptions(settings: EngineSettings) {
+  return {
+    settings,
+    split: { redact: redactionDefault, hash: false },
+    eventLengthMax: eventLengthDefault,
+    read: () => null,
+  }
+}
+
+function lineOptions({ format, location, in: path, timeFromMs }: AnalyzeOptions) {
+  return { format, location: location ?? path, timeMs: timeFromMs ?? Date.now() }
+}
+
+function load(
+  paths: readonly string[],
+  settings: EngineSettings,
+): { readonly sources: RulesetSources; readonly ruleset: Ruleset } {
+  const found = rulesetFromPaths(paths)
+  const { texts, problems } = readRulesetFiles(found.files)
+  const compiled = compile(texts, settings)
+  const errors = [...found.problems, ...problems, ...compiled.problems].filter(({ severity }) => severity === 'error')
+  if (compiled.ruleset === null || errors.length > 0) throw new AnalyzeError(errors)
+  return { sources: texts, ruleset: compiled.ruleset }
+}
+
+/** The two files of a run, written anew. */
+class AnalyzeOutput {
+  readonly #alerts: LineFile
+  readonly #archives: LineFile | null
+
+  constructor(folder: string, archives: boolean) {
+    mkdirSync(folder, { recursive: true })
+    const create = (name: string): LineFile => {
+      rmSync(join(folder, name), { force: true })
+      return new LineFile(join(folder, name))
+    }
+    this.#alerts = create('alerts.json')
+    this.#archives = archives ? create('archives.json') : null
+  }
+
+  write({ alertsJson, archivesJson }: TakenOutput): void {
+    put(this.#alerts, alertsJson)
+    if (this.#archives) put(this.#archives, archivesJson)
+  }
+
+  close(): void {
+    this.#alerts.close()
+    this.#archives?.close()
+  }
+}
+
+function put(file: LineFile, lines: Buffer): void {
+  file.append(lines)
+  const failure = file.flush()
+  if (failure) throw new Error(`${failure.path}: ${failure.message}`)
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000
+}

@@ -1,0 +1,271 @@
+/**
+ * The match workers of one ruleset: jobs in, parts out, and a new worker for one that died or hangs.
+ *
+ * In: jobs in order, each given to the worker with the least to do. Out: `onPart`, parts of a job in order, jobs in any order; the owner calls
+ * `taken` when it is done with one, which is the workers' back-pressure. Wrong: a ruleset with errors rejects `start` (`RulesetRefused`); a worker that dies takes its
+ * jobs with it to the next one, which leaves out what was delivered; a record that kills three workers is passed over and reported by `onSkipped`; a pool
+ * that cannot make workers any more calls `onFailure`.
+ */
+import { Worker } from 'node:worker_threads'
+import type { AgentFacts, RulesetSources } from '@dogwatch/engine'
+import type { Redaction } from '@dogwatch/k8s'
+import { formatProblem, type Problem } from '@dogwatch/schema'
+import type { EngineSettings } from './engine-parts.ts'
+import { type FromMatchWorker, type MatchWorkerData, partKib, shared, type ToMatchWorker } from './match-protocol.ts'
+import type { MatchJob, MatchPart } from './match-stage.ts'
+
+export interface MatchPoolOptions {
+  readonly threads: number
+  readonly sources: RulesetSources
+  readonly settings: EngineSettings
+  readonly split: { readonly redact: Redaction; readonly hash: boolean }
+  readonly eventLengthMax: number
+  readonly journalFolder: string | null
+  readonly agents?: readonly (readonly [string, AgentFacts])[]
+}
+
+/** The ruleset has errors; all of them are in `problems`. */
+export class RulesetRefused extends Error {
+  readonly code = 'RULESET_REFUSED'
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[]) {
+    super(
+      ['the ruleset has errors', ...problems.filter(({ severity }) => severity === 'error').map(formatProblem)].join(
+        '\n',
+      ),
+    )
+    this.problems = problems
+  }
+}
+
+interface OpenJob {
+  readonly job: MatchJob
+  /** Events delivered so far. */
+  events: number
+  /** Workers that died over it. */
+  deaths: number
+}
+
+interface Seat {
+  worker: Worker
+  readonly words: Int32Array
+  /** Oldest first; the first is the one at work. */
+  jobs: OpenJob[]
+  isReady: boolean
+  /** `progress` when last looked at, and since when it stands still. */
+  progress: number
+  stillSinceMs: number
+}
+
+/** A worker without progress for so long, ms, while it has work and need not wait, hangs. */
+const hangMs = 20_000
+const watchEveryMs = 1_000
+/** A record is passed over when so many workers died over it. */
+const deathsMax = 3
+/** Workers replaced without a single job done in between, before the pool gives up. */
+const barrenRestartsMax = 10
+
+export class MatchPool {
+  onPart: (part: MatchPart) => void = () => {}
+  onFailure: (error: Error) => void = () => {}
+  /** A record was passed over. */
+  onSkipped: (job: MatchJob, reason: string) => void = () => {}
+  restarts = 0
+  problems: readonly Problem[] = []
+  readonly #options: MatchPoolOptions
+  readonly #seats: Seat[] = []
+  readonly #watch: NodeJS.Timeout
+  #agents: readonly (readonly [string, AgentFacts])[]
+  #isClosing = false
+  #barrenRestarts = 0
+
+  private constructor(options: MatchPoolOptions) {
+    this.#options = options
+    this.#agents = options.agents ?? []
+    this.#watch = setInterval(() => this.#findHung(), watchEveryMs)
+    this.#watch.unref()
+  }
+
+  /** A pool whose workers have compiled the ruleset. Rejects with RulesetRefused. */
+  static async start(options: MatchPoolOptions): Promise<MatchPool> {
+    const pool = new MatchPool(options)
+    try {
+      const answers = await Promise.all(Array.from({ length: options.threads }, () => pool.#firstSeat()))
+      pool.problems = answers[0] ?? []
+      return pool
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
+  }
+
+  get threads(): number {
+    return this.#seats.length
+  }
+
+  /** Jobs handed out and not done. */
+  get openJobs(): number {
+    return this.#seats.reduce((sum, { jobs }) => sum + jobs.length, 0)
+  }
+
+  dispatch(job: MatchJob): void {
+    this.#give({ job, events: 0, deaths: 0 })
+  }
+
+  /** The owner is done with a part. */
+  taken(part: MatchPart): void {
+    const seat = this.#seatOf.get(part)
+    if (!seat) return
+    Atomics.sub(seat.words, shared.outstandingKib, partKib(part))
+    Atomics.notify(seat.words, shared.outstandingKib)
+  }
+
+  setAgents(agents: readonly (readonly [string, AgentFacts])[]): void {
+    this.#agents = agents
+    for (const seat of this.#seats) post(seat, { kind: 'agents', agents })
+  }
+
+  /** Ends the workers; open jobs are given up. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    clearInterval(this.#watch)
+    await Promise.all(this.#seats.map(({ worker }) => worker.terminate()))
+  }
+
+  readonly #seatOf = new WeakMap<MatchPart, Seat>()
+
+  #firstSeat(): Promise<readonly Problem[]> {
+    return new Promise((resolve, reject) => {
+      const seat = this.#seat(
+        (problems, isUsable) => (isUsable ? resolve(problems) : reject(new RulesetRefused(problems))),
+        reject,
+      )
+      this.#seats.push(seat)
+    })
+  }
+
+  #seat(
+    onReady: (problems: readonly Problem[], isUsable: boolean) => void,
+    onEarlyDeath: (error: Error) => void,
+  ): Seat {
+    const { sources, settings, split, eventLengthMax, journalFolder } = this.#options
+    const memory = new SharedArrayBuffer(shared.length * 4)
+    const words = new Int32Array(memory)
+    const agents = this.#agents
+    const workerData: MatchWorkerData = {
+      sources,
+      settings,
+      split,
+      eventLengthMax,
+      journalFolder,
+      agents,
+      shared: memory,
+    }
+    const worker = new Worker(new URL('./match-worker.ts', import.meta.url), { workerData })
+    const seat: Seat = { worker, words, jobs: [], isReady: false, progress: 0, stillSinceMs: Date.now() }
+    let death: Error | null = null
+    worker.on('message', (message: FromMatchWorker) => {
+      if (message.kind === 'ready') {
+        seat.isReady = true
+        seat.stillSinceMs = Date.now()
+        onReady(message.problems, message.isUsable)
+      } else this.#part(seat, message.part)
+    })
+    worker.on('error', (error) => {
+      death = error instanceof Error ? error : new Error(String(error))
+    })
+    worker.on('exit', (code) => {
+      const error = death ?? new Error(`a match worker ended with code ${code}`)
+      if (!seat.isReady) onEarlyDeath(error)
+      if (!this.#isClosing) this.#replace(seat, error)
+    })
+    return seat
+  }
+
+  #part(seat: Seat, part: MatchPart): void {
+    const [open] = seat.jobs
+    if (!open || open.job.job !== part.job) return
+    open.events += part.count
+    if (part.isLast) {
+      seat.jobs.shift()
+      this.#barrenRestarts = 0
+    }
+    this.#seatOf.set(part, seat)
+    this.onPart(part)
+  }
+
+  #give(open: OpenJob): void {
+    const seat = this.#seats.reduce((least, each) => (each.jobs.length < least.jobs.length ? each : least))
+    if (seat.jobs.length === 0) seat.stillSinceMs = Date.now()
+    seat.jobs.push(open)
+    const job: MatchJob = { ...open.job, fromEvent: open.events }
+    post(seat, { kind: 'job', job })
+  }
+
+  #findHung(): void {
+    const nowMs = Date.now()
+    for (const seat of this.#seats) {
+      const progress = Atomics.load(seat.words, shared.progress)
+      const isIdle = seat.jobs.length === 0 || !seat.isReady || Atomics.load(seat.words, shared.isWaiting) === 1
+      if (isIdle || progress !== seat.progress) {
+        seat.progress = progress
+        seat.stillSinceMs = nowMs
+      } else if (nowMs - seat.stillSinceMs > hangMs) {
+        seat.stillSinceMs = nowMs
+        // Its exit does the rest.
+        seat.worker.terminate().catch(() => {})
+      }
+    }
+  }
+
+  /** A worker is gone: a new one takes its seat and its jobs. */
+  #replace(seat: Seat, error: Error): void {
+    const place = this.#seats.indexOf(seat)
+    if (place < 0) return
+    this.restarts += 1
+    this.#barrenRestarts += 1
+    if (this.#barrenRestarts > barrenRestartsMax) {
+      this.onFailure(new Error(`match workers die again and again: ${error.message}`, { cause: error }))
+      return
+    }
+    const jobs = seat.jobs
+    const [atWork] = jobs
+    if (atWork) atWork.deaths += 1
+    seat.jobs = []
+    const next = this.#seat(
+      () => {},
+      () => {},
+    )
+    this.#seats[place] = next
+    for (const open of jobs) {
+      if (open.deaths >= deathsMax) this.#skip(open, error)
+      else {
+        next.jobs.push(open)
+        post(next, { kind: 'job', job: { ...open.job, fromEvent: open.events } })
+      }
+    }
+  }
+
+  /** Passes a job over: what was delivered of it stays, and it counts as done. */
+  #skip({ job }: OpenJob, error: Error): void {
+    this.onSkipped(job, error.message)
+    const endsRecord = job.kind === 'records' ? (job.refs.at(-1)?.sequence ?? 0) : 0
+    this.onPart({
+      job: job.job,
+      isLast: true,
+      batch: null,
+      count: 0,
+      timeMs: 0,
+      keys: null,
+      endsRecord,
+      quarantined: [],
+      runaways: [],
+      lostRecords: job.kind === 'records' ? job.refs.length : 0,
+      oversizeEvents: 0,
+    })
+  }
+}
+
+function post({ worker }: Seat, message: ToMatchWorker): void {
+  worker.postMessage(message)
+}
