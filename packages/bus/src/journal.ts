@@ -68,6 +68,8 @@ export interface Journal extends Bus {
 const segmentLengthDefault = 64 * 1024 * 1024
 const bytesMaxDefault = 16 * 1024 ** 3
 const retainMsDefault = 600_000
+/** Creation time of a segment whose header was lost. */
+const unknownMs = 0
 const collectEveryMs = 30_000
 /** References of the newest records kept in memory, so that consumers who keep up never read the files for them. */
 const recentMax = 16_384
@@ -113,9 +115,10 @@ async function findState({ folder, report }: JournalOptions): Promise<FoundState
     const segments: SegmentFile[] = []
     for (const name of (await fs.readdir(folder)).sort()) {
       const number = segmentOfFileName(name)
-      if (number !== null) segments.push(await findSegment(folder, number, segments.at(-1), reading, report))
+      if (number !== null) segments.push(await findSegment(folder, number, reading, report))
     }
     const repaired = await repairEnd(folder, segments, reading, report)
+    guessLostNumbers(segments, repaired.nextSequence)
     const positions = [...(saved?.consumers.values() ?? [])]
     return {
       ...repaired,
@@ -133,7 +136,6 @@ async function findState({ folder, report }: JournalOptions): Promise<FoundState
 async function findSegment(
   folder: string,
   number: number,
-  before: SegmentFile | undefined,
   reading: AsyncSegments,
   report: JournalOptions['report'],
 ): Promise<SegmentFile> {
@@ -141,14 +143,30 @@ async function findSegment(
   const { size, mtimeMs } = await fs.stat(join(folder, segmentFileName(number)))
   if (header === null && size >= firstFrameOffset)
     report?.(`journal segment ${number} has no readable header; its ${size} bytes are passed over`)
-  const beforeSequence = before?.header.firstSequence ?? 1
-  const known = header ?? { segment: number, firstSequence: 0, salt: randomBytes(8), createdMs: 0, partsFrom: 1 }
-  // Where the number is lost, the one before it is a safe guess: reading begins too early, never too late.
-  const firstSequence = known.firstSequence === 0 ? beforeSequence : known.firstSequence
-  return { header: { ...known, firstSequence }, length: size, writtenMs: mtimeMs }
+  const unknown = { segment: number, firstSequence: 0, salt: randomBytes(8), createdMs: unknownMs, partsFrom: 1 }
+  return { header: header ?? unknown, length: size, writtenMs: mtimeMs }
 }
 
-/** Cuts what is torn off the last segment; nothing was ever acknowledged behind the last sound record. */
+/**
+ * Gives segments whose header was lost a first number that is too high rather than too low: reading then begins before them, and nothing is
+ * deleted too early. The first of all is not passed over.
+ */
+function guessLostNumbers(segments: SegmentFile[], nextSequence: number): void {
+  let next = nextSequence
+  for (let n = segments.length - 1; n >= 0; n -= 1) {
+    const segment = segments[n]
+    if (segment === undefined) continue
+    const { header, ...rest } = segment
+    const firstSequence = n === 0 ? 1 : next
+    if (header.createdMs === unknownMs) segments[n] = { ...rest, header: { ...header, firstSequence } }
+    next = segments[n]?.header.firstSequence ?? next
+  }
+}
+
+/**
+ * Cuts what is torn off the last segment; nothing was ever acknowledged behind the last sound record. Also finds the number that comes next:
+ * from the last segment whose header says where it began, and all after it.
+ */
 async function repairEnd(
   folder: string,
   segments: SegmentFile[],
@@ -157,24 +175,36 @@ async function repairEnd(
 ): Promise<Pick<FoundState, 'nextSequence' | 'tornBytes' | 'damage'>> {
   const last = segments.at(-1)
   if (last === undefined) return { nextSequence: 1, tornBytes: 0, damage: [] }
-  const { header } = last
+  const { segment, createdMs } = last.header
+  const scan = await scanWhole(last, reading)
+  const damage = [...scan.damage]
+  let nextSequence = scan.sequence
+  for (let n = segments.length - 1; n > 0 && segments[n]?.header.createdMs === unknownMs; n -= 1) {
+    const before = segments[n - 1]
+    const found = before === undefined ? null : await scanWhole(before, reading)
+    nextSequence = Math.max(nextSequence, found?.sequence ?? 1)
+  }
+  const tornBytes = Math.max(0, last.length - scan.soundEnd)
+  const path = join(folder, segmentFileName(segment))
+  if (last.length < firstFrameOffset) {
+    // Died while beginning it: nothing can be in it.
+    await fs.unlink(path)
+    segments.pop()
+  } else if (tornBytes > 0 && createdMs !== unknownMs) {
+    report?.(`journal segment ${segment}: cut ${tornBytes} bytes behind the last sound record`)
+    await cut(path, scan.soundEnd)
+    last.length = scan.soundEnd
+  }
+  return { nextSequence: Math.max(1, nextSequence), tornBytes, damage }
+}
+
+async function scanWhole({ header }: SegmentFile, reading: AsyncSegments): Promise<SegmentScan> {
   const scan = new SegmentScan(header, firstFrameOffset, header.firstSequence)
   while (!scan.done) {
     const bytes = await reading.read({ segment: header.segment, ...scan.want })
     scan.take(bytes ?? Buffer.alloc(0))
   }
-  const tornBytes = Math.max(0, last.length - scan.soundEnd)
-  const path = join(folder, segmentFileName(header.segment))
-  if (last.length < firstFrameOffset) {
-    // Died while beginning it: nothing can be in it.
-    await fs.unlink(path)
-    segments.pop()
-  } else if (tornBytes > 0 && header.createdMs > 0) {
-    report?.(`journal segment ${header.segment}: cut ${tornBytes} bytes behind the last sound record`)
-    await cut(path, scan.soundEnd)
-    last.length = scan.soundEnd
-  }
-  return { nextSequence: scan.sequence, tornBytes, damage: scan.damage }
+  return scan
 }
 
 async function cut(path: string, length: number): Promise<void> {
@@ -349,7 +379,9 @@ class SegmentedJournal implements Journal {
   }
 
   async positionAtTime(arrivalUs: number): Promise<Position> {
-    const segment = this.#segments.findLast(({ header }) => header.createdMs * 1000 <= arrivalUs)
+    const segment = this.#segments.findLast(
+      ({ header }) => header.createdMs !== unknownMs && header.createdMs * 1000 <= arrivalUs,
+    )
     return segment?.header.firstSequence ?? this.oldest
   }
 

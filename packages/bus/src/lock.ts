@@ -14,7 +14,7 @@ export function lockFolder(folder: string): () => void {
   const database = new DatabaseSync(join(folder, 'lock'), { timeout: 0 })
   const pidPath = join(folder, 'lock.pid')
   try {
-    database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     database.close()
     throw new BusError('BUS_LOCKED', `${folder} (process ${readPid(pidPath)})`, cause)
