@@ -245,6 +245,14 @@ export function busSuite(name: string, makePlace: () => Promise<BusPlace>): void
       expect(Buffer.compare((await bus.read(ref))?.body ?? new Uint8Array(0), body)).toBe(0)
     })
 
+    test('lets small records overtake a large one', async () => {
+      const done: string[] = []
+      const large = bus.append(sampleMeta, [sampleBody(20 * mebi)]).then(() => done.push('large'))
+      const small = append(bus, 'small').then(() => done.push('small'))
+      await Promise.all([large, small])
+      expect(done).toEqual(['small', 'large'])
+    })
+
     test('keeps records apart whose parts arrive in turns', async () => {
       const bodies = [0, 1, 2, 3].map((n) => sampleBody(mebi + mebi / 2 + n, n))
       const writers = bodies.map((_, n) => bus.begin({ ...sampleMeta, source: `cluster-${n}` }))

@@ -68,7 +68,7 @@ export interface Consumer {
   readonly position: Position
   /**
    * The next references in order, at least one and at most `recordsMax`; waits for the first. Prefetching is the caller's: nothing is read
-   * ahead of what is asked for. Empty when the consumer or the bus has been closed, or `signal` aborted.
+   * ahead of what is asked for. One call at a time. Empty when the consumer or the bus has been closed, or `signal` aborted.
    */
   next(recordsMax: number, signal?: AbortSignal): Promise<readonly RecordRef[]>
   /** Goes on reading from here; the committed position stays. For replays. */

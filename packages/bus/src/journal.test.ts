@@ -36,7 +36,7 @@ busSuite('the journal', async () => {
 busSuite('the journal in tiny segments and parts', async () => {
   const folder = newFolder()
   return {
-    open: () => openJournal({ folder, segmentLengthMax: 200_000, partLength: 50_000 }),
+    open: () => openJournal({ folder, segmentLengthMax: 500_000, partLength: 200_000 }),
     remove: () => fsp.rm(folder, { recursive: true, force: true }),
   }
 })
@@ -417,6 +417,37 @@ function systemError(code: string): never {
 }
 
 describe('a disk with faults (injected file system)', () => {
+  test('that takes its time: nothing is acknowledged or shown before the sync has come back', async () => {
+    const folder = newFolder()
+    const held: (() => void)[] = []
+    let isHolding = false
+    const files: JournalFileSystem = {
+      ...nodeFileSystem,
+      sync: async (file) => {
+        if (isHolding) await new Promise<void>((resolve) => held.push(resolve))
+        return nodeFileSystem.sync(file)
+      },
+    }
+    await withJournal({ folder, files }, async (journal) => {
+      await journal.append(sampleMeta, [Buffer.from('first')])
+      isHolding = true
+      let acknowledged = 0
+      const appending = [1, 2, 3].map(async (n) => {
+        await journal.append(sampleMeta, [sampleBody(n)])
+        acknowledged += 1
+      })
+      while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+      const path = join(folder, segmentFileName(1))
+      expect(fs.statSync(path).size).toBeGreaterThan(journal.counters().diskBytes)
+      expect(acknowledged).toBe(0)
+      expect(await allRefs(journal)).toHaveLength(1)
+      isHolding = false
+      for (const release of held) release()
+      await Promise.all(appending)
+      expect(await allRefs(journal)).toHaveLength(4)
+    })
+  })
+
   test('that writes short loses nothing', async () => {
     const folder = newFolder()
     const files = faultyFiles((_, bytes) => Math.max(1, Math.floor(bytes / 3)))

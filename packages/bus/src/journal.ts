@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { RecordMeta } from '@dogwatch/schema'
 import {
   type Bus,
@@ -85,7 +85,9 @@ const replayBatchLength = 1024
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { folder } = options
-  await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  const made = await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  // A new folder must survive a power cut as its records do.
+  if (made !== undefined) for (const path of [folder, made]) await nodeFileSystem.syncFolder(dirname(path))
   const unlock = lockFolder(folder)
   try {
     const journal = new SegmentedJournal(options, unlock, await findState(options))

@@ -9,6 +9,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { BusError } from './error.ts'
 
+/** SQLITE_BUSY. */
+const busyCode = 5
+
 /** Takes the lock and returns what releases it. Throws BUS_LOCKED, naming the owner's process where it is known. */
 export function lockFolder(folder: string): () => void {
   const database = new DatabaseSync(join(folder, 'lock'), { timeout: 0 })
@@ -17,6 +20,8 @@ export function lockFolder(folder: string): () => void {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     database.close()
+    const isBusy = cause instanceof Error && 'errcode' in cause && cause.errcode === busyCode
+    if (!isBusy) throw new Error(`cannot lock ${join(folder, 'lock')}: ${String(cause)}`, { cause })
     throw new BusError('BUS_LOCKED', `${folder} (process ${readPid(pidPath)})`, cause)
   }
   fs.writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 })

@@ -8,8 +8,8 @@ import { BusError } from './error.ts'
 import { encodePartTable, type FrameKind, type PartEntry } from './frame.ts'
 import type { WrittenFrame } from './group-commit.ts'
 
-/** Chunks beyond this number are joined, so that a sender of single bytes cannot make thousands of buffers wait. */
-const chunksMax = 128
+/** So many chunks in a row are joined, so that a sender of single bytes cannot make a million buffers wait. */
+const joinCount = 128
 
 export interface RecordWriterOptions {
   readonly meta: RecordMeta
@@ -30,6 +30,7 @@ export class PartedRecordWriter implements RecordWriter {
   readonly #partMeta: RecordMeta
   #chunks: Uint8Array[] = []
   #chunksLength = 0
+  #unjoined = 0
   #parts: PartEntry[] = []
   #length = 0
   #state: 'open' | 'committing' | 'ended' = 'open'
@@ -61,7 +62,11 @@ export class PartedRecordWriter implements RecordWriter {
     this.#length += chunk.length
     this.#chunksLength += chunk.length
     this.#chunks.push(chunk)
-    if (this.#chunks.length > chunksMax) this.#chunks = [Buffer.concat(this.#chunks)]
+    this.#unjoined += 1
+    if (this.#unjoined >= joinCount) {
+      this.#chunks.push(Buffer.concat(this.#chunks.splice(-joinCount)))
+      this.#unjoined = 0
+    }
     if (this.#chunksLength < this.#options.partLength) return
     this.#writing = this.#writing.then(() => this.#writeFullParts())
     await this.#writing
@@ -128,6 +133,7 @@ export class PartedRecordWriter implements RecordWriter {
       left -= Math.min(left, chunk.length)
     }
     this.#chunksLength -= length
+    this.#unjoined = 0
     return taken
   }
 
