@@ -47,6 +47,11 @@ function collectGroups(alternative: OsregexAlternative, subject: string, groups:
   }
 }
 
+/** Positions of the parentheses after the last successful `scanAlternative`; -1 = not recorded. */
+export function scannedPositions(): Int32Array {
+  return positions
+}
+
 /** Runs one alternative (6.4). Returns the result index or `noMatch`; leaves the positions of parentheses behind. */
 export function scanAlternative(alternative: OsregexAlternative, subject: string, wanted: boolean): number {
   const { kinds, quantifiers, values, parens, parenCount, anchoredStart, anchoredEnd } = alternative
@@ -177,23 +182,29 @@ export function scanAlternative(alternative: OsregexAlternative, subject: string
     last = unset
     i++
   }
-  return atEnd(alternative, p, looping, length, wanted) && last !== unset ? last : noMatch
+  const verdict = acceptsAtEnd(alternative, p, looping, wanted)
+  if (!verdict.accepted || last === unset) return noMatch
+  if (verdict.paren >= 0) positions[verdict.paren] = length
+  return last
 }
 
 function fitsAt(values: Uint8Array, at: number, byte: number): boolean {
   return classTables[values[at] ?? 0]?.[byte] === 1
 }
 
-/** The subject is used up: may the rest of the pattern be empty? Moves are kept from one condition to the next. */
-function atEnd(
+/**
+ * The subject is used up at pattern position `from`: may the rest of the pattern be empty? `paren` is the parenthesis
+ * that gets the end as its position, or -1. Moves are kept from one condition to the next.
+ */
+export function acceptsAtEnd(
   alternative: OsregexAlternative,
   from: number,
   looping: boolean,
-  length: number,
   wanted: boolean,
-): boolean {
+): { readonly accepted: boolean; readonly paren: number } {
   const { kinds, quantifiers, parens } = alternative
   let p = from
+  let paren = -1
   const skipParen = (): boolean => {
     if (kinds[p] === kindParen) p++
     return kinds[p] === kindEnd
@@ -208,16 +219,13 @@ function atEnd(
   }
   if (wanted) {
     while (kinds[p] === kindToken && quantifiers[p] === quantifierStar) p += 3
-    if (kinds[p] === kindParen) positions[parens[p] ?? 0] = length
+    if (kinds[p] === kindParen) paren = parens[p] ?? -1
   }
-  if (skipParen()) return true
+  if (skipParen()) return { accepted: true, paren }
   if (kinds[p] === kindToken && looping) {
     const quantifier = quantifiers[p] ?? quantifierNone
     p += quantifier === quantifierNone ? 2 : 3
-    if (quantifier !== quantifierNone) {
-      if (skipParen()) return true
-      if (skipStar()) return true
-    }
+    if (quantifier !== quantifierNone && (skipParen() || skipStar())) return { accepted: true, paren }
   }
-  return skipStar()
+  return { accepted: skipStar(), paren }
 }
