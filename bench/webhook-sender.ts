@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AuditSender } from '../e2e/audit-sender.ts'
 import { objectOf } from '../scripts/json-file.ts'
 import { type FreshBody, freshBody, recordedItems } from './audit-load.ts'
+import { PlainClient } from './plain-client.ts'
 
 /** What to send. */
 export interface SenderOrder {
@@ -68,7 +68,10 @@ function orderOf(value: unknown): SenderOrder {
 
 async function send(order: SenderOrder): Promise<SenderReport> {
   const { port, caFile, token, connections, postsPerSecond } = order
-  const sender = new AuditSender({ port, ca: readFileSync(caFile), token }, connections)
+  const ca = readFileSync(caFile)
+  // Each connection has bodies of its own: a body must not change while it is sent.
+  const bodiesOfConnections = Array.from({ length: connections }, () => bodiesOf(order))
+  const cpuBefore = process.cpuUsage()
   const startedMs = Date.now()
   const end = performance.now() + order.seconds * 1000
   const times: number[] = []
@@ -79,41 +82,41 @@ async function send(order: SenderOrder): Promise<SenderReport> {
   let failed = 0
   let bytes = 0
 
-  const one = async (body: FreshBody): Promise<void> => {
+  const one = async (client: PlainClient, body: FreshBody): Promise<void> => {
     body.refresh(nextEvent, order.sender, new Date())
     nextEvent += body.events
     const sent = performance.now()
     for (;;) {
-      const answer = await sender.post(body.bytes).catch(() => null)
+      const answer = await client.post(body.bytes).catch(() => null)
       if (answer !== null && answer.status >= 200 && answer.status <= 206) break
       if (answer === null) failed += 1
       else refused += 1
       // Given up only when the time is long over: a body that may have been taken is sent until it is known to be.
       if (performance.now() > end + 30_000) return
-      await sleep(answer?.retryAfter === undefined ? refusedWaitMs : Number(answer.retryAfter) * 1000)
+      await sleep(answer?.retryAfterSeconds == null ? refusedWaitMs : answer.retryAfterSeconds * 1000)
     }
     times.push(performance.now() - sent)
     acknowledged += body.events
     bytes += body.bytes.length
   }
   const connection = async (bodies: readonly FreshBody[], first: number): Promise<void> => {
+    const client = new PlainClient(port, ca, token)
     for (let n = first; performance.now() < end; n++) {
       const body = bodies[n % bodies.length]
-      if (body === undefined) return
+      if (body === undefined) break
       if (postsPerSecond > 0) {
         const at = Math.max(nextPost, performance.now())
         nextPost = at + 1000 / postsPerSecond
-        await sleep(at - performance.now())
+        await sleep(Math.max(0, at - performance.now()))
       }
-      await one(body)
+      await one(client, body)
     }
+    client.close()
   }
-  // Each connection has bodies of its own: a body must not change while it is sent.
-  await Promise.all(Array.from({ length: connections }, (_, n) => connection(bodiesOf(order), n)))
-  sender.close()
+  await Promise.all(bodiesOfConnections.map(connection))
   times.sort((a, b) => a - b)
   const rank = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0
-  const { user, system } = process.cpuUsage()
+  const { user, system } = process.cpuUsage(cpuBefore)
   return {
     acknowledged,
     posts: times.length,
