@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -179,5 +179,44 @@ describe('k8s', () => {
     const { status, out } = await run('k8s', 'doctor', '--root', join(folder, 'none'))
     expect(out).toMatch(/^FAILED +/m)
     expect(status).toBe(1)
+  })
+})
+
+describe('analyze', () => {
+  const files = () => {
+    writeFileSync(
+      join(folder, 'r_rules.xml'),
+      '<group name="syslog,"><rule id="1" level="0" noalert="1"><category>syslog</category><description>all</description></rule></group><group name="a,"><rule id="100001" level="5"><match>bad</match><description>seen</description></rule></group>',
+    )
+    writeFileSync(join(folder, 'broken_rules.xml'), '<group name="a,"><rule id="x" level="5"></rule></group>')
+    writeFileSync(join(folder, 'log.txt'), 'a good line\na bad line\n')
+    return ['analyze', '--in', join(folder, 'log.txt'), '--format', 'lines', '--out', join(folder, 'out'), '--ruleset']
+  }
+
+  test('writes alerts, and its last line is one JSON object', async () => {
+    const { status, out, err } = await run(...files(), join(folder, 'r_rules.xml'))
+    expect([status, err]).toEqual([0, ''])
+    expect(JSON.parse(out.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ events: 2, alerts: 1 })
+    expect(readFileSync(join(folder, 'out/alerts.json'), 'utf8')).toContain('"id":"100001"')
+  })
+
+  test('shows all errors of the ruleset', async () => {
+    const { status, err } = await run(...files(), join(folder, 'broken_rules.xml'))
+    expect(err).toMatch(
+      /broken_rules\.xml:1:\d+: error: [\s\S]+\ndogwatch: the ruleset has errors; correct those above\n$/,
+    )
+    expect(status).toBe(3)
+  })
+
+  test('names a file that is not there', async () => {
+    const argv = files().map((word) => word.replace('log.txt', 'none.txt'))
+    const { status, err } = await run(...argv, join(folder, 'r_rules.xml'))
+    expect([status, err]).toEqual([3, `dogwatch: ${join(folder, 'none.txt')} is not there\n`])
+  })
+
+  test('wants a format that it knows', async () => {
+    expect((await run('analyze', '--ruleset', 'r', '--in', 'x', '--out', 'o', '--format', 'csv')).err).toMatch(
+      /Allowed choices are queue, lines, k8s/,
+    )
   })
 })

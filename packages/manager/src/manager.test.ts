@@ -34,6 +34,10 @@ beforeEach(() => {
     `<ossec_config><global><logall_json>yes</logall_json></global><alerts><log_alert_level>3</log_alert_level></alerts>
      <webhook><bind>127.0.0.1</bind></webhook><match><threads>1</threads></match></ossec_config>`,
   )
+  writeFileSync(
+    join(home, 'ruleset/rules/0010-roots.xml'),
+    '<group name="syslog,"><rule id="1" level="0" noalert="1"><category>syslog</category><description>all</description></rule></group>',
+  )
   writeRule('create')
 })
 afterEach(async () => {
@@ -117,7 +121,7 @@ test('an event posted becomes an alert, is archived, counted, and a reload chang
   expect(text).toContain('dogwatch_drops_total{stage="webhook",reason="unauthorized"} 1\n')
 
   writeRule('delete')
-  expect(await askManager(home, { command: 'reload' }, 20_000)).toMatchObject({ accepted: true, ruleFiles: 1 })
+  expect(await askManager(home, { command: 'reload' }, 20_000)).toMatchObject({ accepted: true, ruleFiles: 2 })
   await post(port, JSON.stringify(sampleEvent(new Date())), token())
   const status = () => askManager(home, { command: 'status' }, 5000)
   for (let events = 0; events < 2; ) events = (await status()).counters.events ?? 0

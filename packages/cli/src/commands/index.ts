@@ -50,4 +50,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'let the running manager load its ruleset anew',
     load: () => import('./ruleset-reload.ts'),
   },
+  {
+    words: ['analyze'],
+    summary: 'run a file of events through a ruleset, offline',
+    load: () => import('./analyze.ts'),
+  },
 ]
