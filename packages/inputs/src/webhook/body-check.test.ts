@@ -176,6 +176,38 @@ describe('against JSON.parse, in chunks cut anywhere', () => {
   })
 })
 
+describe('nesting', () => {
+  for (const levels of [2, 7, 8, 30, 31, 32, 33, 63, 64, 65, 511, 512, 513, 5000]) {
+    test(`of ${levels} levels, lists and objects in turn, needs each its own bracket`, () => {
+      const opens = Array.from({ length: levels }, (_, n) => (n % 3 === 0 ? '{"a":' : '['))
+      const closes = opens.map((open) => (open === '[' ? ']' : '}')).reverse()
+      expect(isJson(checkText(`${opens.join('')}1${closes.join('')}`))).toBe(true)
+      for (const at of [0, 1, levels >> 1, Math.max(0, levels - 31), levels - 2, levels - 1]) {
+        const wrong = closes.map((close, n) => (n === at ? (close === ']' ? '}' : ']') : close))
+        expect(isJson(checkText(`${opens.join('')}1${wrong.join('')}`))).toBe(false)
+      }
+    })
+  }
+})
+
+test('long strings full of escapes agree with JSON.parse, cut anywhere', () => {
+  const letter = fc.oneof(
+    { weight: 20, arbitrary: fc.constant('abcdefgh') },
+    { weight: 1, arbitrary: fc.constantFrom('"', '\\', '\n', '{', ']', ',') },
+  )
+  const long = fc.array(letter, { maxLength: 60 }).map((letters) => letters.join(''))
+  const documents = fc
+    .array(fc.oneof(long, fc.record({ a: long, b: long })), { maxLength: 8 })
+    .map((value) => JSON.stringify(value))
+  fc.assert(
+    fc.property(documents, fc.option(mutation), cuts, (text, change, at) => {
+      const changed = change ? mutate(asBytes(text), change) : asBytes(text)
+      return changed.includes('\n') || isJson(checkIn(piecesOf(changed, at))) === parses(changed)
+    }),
+    { numRuns: 3000 },
+  )
+})
+
 /** Greedy: the shortest run of lines that parses is a value, and so on to the end. */
 function linesParse(text: string): boolean {
   let value = ''

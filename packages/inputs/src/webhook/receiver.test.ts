@@ -19,7 +19,10 @@ import type { RefusalReason } from './refusal.ts'
 
 let certificates: TestCertificates
 beforeAll(async () => {
-  certificates = await testCertificates('east', 'stranger')
+  const own = await testCertificates('east', 'stranger')
+  // The right name from the wrong authority.
+  const { east } = (await testCertificates('east')).clients
+  certificates = { ...own, clients: { ...own.clients, ...(east ? { impostor: east } : {}) } }
 })
 
 let running: RunningReceiver | null = null
@@ -348,6 +351,8 @@ for (const [name, post] of versions) {
         ['/audit/east', '', 'east', 200, 'east'],
         ['/audit/east/', '', 'east', 200, 'east'],
         ['/audit/east', '', 'stranger', 401, null],
+        ['/audit/east', '', 'impostor', 401, null],
+        ['/', '', 'impostor', 401, null],
         ['/audit/east', 'Bearer secret-token', undefined, 401, null],
         ['/audit/west', 'Bearer west-token', undefined, 200, 'west'],
         ['/audit/west', 'Bearer secret-token', 'east', 401, null],
@@ -640,6 +645,23 @@ describe('connections', () => {
     session.close()
     expect(statuses.filter((status) => status === 400)).toHaveLength(10)
     expect([sink.records.length, receiver.counters.connectionsOpened]).toEqual([90, 1])
+  })
+
+  test('let a sender finish that is refused while it sends, so that it sees the answer', async () => {
+    const { port } = await start()
+    const socket = await rawTls(port)
+    const errors: Error[] = []
+    socket.on('error', (error) => errors.push(error))
+    const answer = allOf(socket)
+    const total = 8 << 20
+    socket.write(head(total).replace('secret-token', 'wrong'))
+    for (let sent = 0; sent < total; sent += 1 << 20) {
+      expect(socket.writable).toBe(true)
+      socket.write(Buffer.alloc(1 << 20, ' '))
+      await new Promise((done) => setTimeout(done, 5))
+    }
+    expect(await answer).toMatch(/^HTTP\/1\.1 401 /)
+    expect(errors).toEqual([])
   })
 
   test('wait for 100 Continue only when the body is wanted', async () => {
