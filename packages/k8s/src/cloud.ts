@@ -25,6 +25,16 @@ function print(value: unknown): string {
   return JSON.stringify(value) ?? 'null'
 }
 
+/** Longest text of one member of `kubernetes.cloud`, in code units: senders choose them, and the object must stay small. */
+const cloudTextMax = 1024
+
+/** `kubernetes.cloud` as JSON. */
+function printCloud(members: Readonly<Record<string, string | undefined>>): string {
+  return print(
+    Object.fromEntries(Object.entries(members).map(([name, value]) => [name, value?.slice(0, cloudTextMax)])),
+  )
+}
+
 function refuse(reason: Reason, detail: string): Unwrapped[] {
   return [{ kind: 'refused', reason, detail }]
 }
@@ -61,7 +71,7 @@ export function unwrapEks(bytes: Uint8Array, span: Span, inflatedMax: number): U
   const packed = text(bytes, memberMap(bytes, members.get('awslogs')), 'data')
   if (packed !== undefined) return [inflate(packed, inflatedMax, undefined)]
   if (text(bytes, members, 'messageType') === 'CONTROL_MESSAGE') return []
-  const cloud = print({
+  const cloud = printCloud({
     provider: 'eks',
     account: text(bytes, members, 'owner'),
     logGroup: text(bytes, members, 'logGroup'),
@@ -109,7 +119,7 @@ const aksObjects: ReadonlySet<string> = new Set(
 export function unwrapAks(bytes: Uint8Array, span: Span): Unwrapped[] {
   const members = memberMap(bytes, span)
   const category = text(bytes, members, 'category', 'Category', 'Type')
-  const cloud = print({
+  const cloud = printCloud({
     provider: 'aks',
     category,
     resourceId: text(bytes, members, 'resourceId', 'ResourceId', '_ResourceId'),
@@ -258,7 +268,7 @@ export function unwrapGke(bytes: Uint8Array, span: Span): Unwrapped[] {
     ['annotations', annotationsOf(labels, decision)],
   ]
   const printed = members.filter(([, value]) => value !== undefined).map(([name, value]) => `"${name}":${value}`)
-  const cloud = print({
+  const cloud = printCloud({
     provider: 'gke',
     service,
     method: methodName,

@@ -200,6 +200,7 @@ describe('doctor', () => {
     const report = await runDoctor({ ...(await healthy('wrong')), certificateFile: '/nowhere' })
     for (const { status, advice } of report.checks) if (status === 'failed') expect(advice).not.toBe('')
     expect(doctorText(report)).toContain('FAILED  token: the receiver answers 401')
+    expect(report.checks.find(({ id }) => id === 'token')?.advice).toContain('another token')
   })
 
   test('reads a status file', async () => {

@@ -106,6 +106,28 @@ describe('the subject of a certificate request', () => {
   })
 })
 
+describe('outcomes', () => {
+  const cases: [says: string, members: string, outcome: string | undefined, allowed: string | undefined][] = [
+    ['403 alone is a refusal', '"responseStatus":{"code":403}', 'refused', 'false'],
+    ['401 alone is a refusal', '"responseStatus":{"code":401}', 'refused', 'false'],
+    ['forbid alone is a refusal', '"annotations":{"authorization.k8s.io/decision":"forbid"}', 'refused', 'false'],
+    ['500 is a failure', '"responseStatus":{"code":500}', 'failed', 'false'],
+    ['101 is a success', '"responseStatus":{"code":101}', 'allowed', 'true'],
+    [
+      'allow without an answer is a success',
+      '"annotations":{"authorization.k8s.io/decision":"allow"}',
+      'allowed',
+      'true',
+    ],
+    ['nothing known is nothing said', '"responseStatus":{}', undefined, undefined],
+    ['a code that is none is nothing', '"responseStatus":{"code":"200"}', undefined, undefined],
+  ]
+  test.each(cases)('%s', (_, members, outcome, allowed) => {
+    const text = splitBody(Buffer.from(`{"verb":"get",${members}}`), { cluster: 'c' }).events[0]?.text ?? ''
+    expect([JSON.parse(text).kubernetes.outcome, JSON.parse(text).kubernetes.allowed]).toEqual([outcome, allowed])
+  })
+})
+
 describe('facts of objects', () => {
   const cases: [says: string, resource: string, verb: string, request: string, response: string, expected: object][] = [
     ['an ingress with TLS', 'ingresses', 'create', '{"spec":{"tls":[{}]}}', '{}', { tls: 'true' }],
@@ -176,6 +198,14 @@ describe('facts of objects', () => {
           'runAsRoot',
         ],
       },
+    ],
+    [
+      'an ephemeral container',
+      'pods',
+      'update',
+      '{"spec":{"ephemeralContainers":[{"image":"e","securityContext":{"privileged":true}}]}}',
+      '{}',
+      { podSecurity: ['privileged'], images: ['e'] },
     ],
     [
       'a refused patch, answered by a Status',

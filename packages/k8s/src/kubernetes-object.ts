@@ -2,6 +2,16 @@
  * The `kubernetes` object that ends every event text (contracts.md 1): who did what to which object, whether it was allowed, from where and
  * with what. Small, the same for every ruleset. Values that the event spells as strings are copied as they are spelt; nothing is parsed
  * unless a body has to be judged.
+ *
+ * Members, in this order, each a string unless said otherwise, left out when there is nothing to say:
+ * `cluster`; `actor` (whom the request acts as), `impersonator` (who authenticated, if another), `actorKind`; `verb`, `resource` (with
+ * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed), `code`; `sourceIP` (the last, the only
+ * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent); `final` (true when this event stands for its
+ * request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
+ * facts of bodies (object-facts.ts): `podSecurity`, `images` (lists), `podServiceAccount`, `rights`, `subjects` (lists), `role`,
+ * `serviceType`, `externalIPs` (list), `tls`, `podSecurityLevel`, `signer`, `requestedSubject` (list), `credentials` (list); telling
+ * annotations: `podSecurityViolations`, `podSecurityExempt`, `policyFailure`, `failedOpen`, `legacyToken`, `staleToken`, `deprecated`,
+ * `removedRelease`, `truncated`, `unsafeDelete`; `oddAuditID` (true when it is no UUID); `cloud` (object: provider, method, …).
  */
 import { hash } from 'node:crypto'
 import { actorKindOf } from './actor.ts'
@@ -163,6 +173,9 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
   const isStream = subresource !== '' && streams.has(subresource)
   if (isFinal(b, code, isStream)) o = put(out, o, labels.final)
   o = putRare(out, o, b, resource, subresource, isStream, around.facts)
+  // GKE's insertId is no UUID by nature.
+  const isForeign = around.cloud?.startsWith('{"provider": "gke"') === true
+  if (!isForeign && hasText(b, member.auditID) && !isUuid(b)) o = putString(out, o, 'oddAuditID', 'true')
   if (around.cloud !== undefined) o = putJson(out, o, 'cloud', around.cloud)
   out[o++] = 0x7d
   return o
@@ -242,7 +255,7 @@ function printList(values: readonly string[]): string {
   return `[${values.map((value) => JSON.stringify(value.slice(0, entryLengthMax))).join(', ')}]`
 }
 
-/** What few events have: commands, bodies to judge, telling annotations, an odd audit ID. */
+/** What few events have: commands, bodies to judge, telling annotations. */
 function putRare(
   out: Uint8Array,
   o: number,
@@ -261,8 +274,7 @@ function putRare(
   const verb = raw(b, member.verb)
   if (verb === 'create' || verb === 'update' || verb === 'patch') o = putWrite(out, o, b, verb, resource, subresource)
   if (facts !== undefined) o = putFacts(out, o, facts)
-  if (scanned.annotationCount > 0) o = putAnnotations(out, o, b)
-  return hasText(b, member.auditID) && !isUuid(b) ? putString(out, o, 'oddAuditID', 'true') : o
+  return scanned.annotationCount > 0 ? putAnnotations(out, o, b) : o
 }
 
 function putWrite(out: Uint8Array, o: number, b: Buffer, verb: string, resource: string, subresource: string): number {

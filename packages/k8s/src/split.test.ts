@@ -674,6 +674,34 @@ describe('clouds', () => {
     expect(kubernetesOf(entry)).toMatchObject({ cluster: 'prod', ...expected })
   })
 
+  test('GKE: a refusal without a label has the decision all the same', () => {
+    const entry = gke({
+      methodName: 'io.k8s.core.v1.secrets.list',
+      resourceName: 'core/v1/secrets',
+      status: { code: 7 },
+    })
+    expect(splitBody(Buffer.from(entry), context).events[0]?.text).toContain(
+      '"authorization.k8s.io/decision": "forbid"',
+    )
+  })
+
+  test('GKE: an insertId is no odd audit ID', () => {
+    expect(
+      kubernetesOf(gke({ methodName: 'io.k8s.core.v1.pods.list', resourceName: 'core/v1/pods' })),
+    ).not.toHaveProperty('oddAuditID')
+  })
+
+  test('what only the cloud has stays small, however long it came', () => {
+    const body = JSON.stringify({ ...watch, logGroup: '\u0001'.repeat(2_000_000), logStream: '"'.repeat(2_000_000) })
+    expect(JSON.stringify(kubernetesOf(body).cloud).length).toBeLessThan(20_000)
+  })
+
+  test('the longest item still gives JSON, with everything in it that grows', () => {
+    const uri = `/exec?command=${'%00'.repeat(300_000)}`
+    const body = `{"verb":"create","objectRef":{"resource":"pods","subresource":"exec"},"requestURI":"${uri}","user":{"username":"${'x'.repeat(100_000)}"}}`
+    expect(kubernetesOf(body)).toMatchObject({ command: '\0'.repeat(300_000), actor: 'x'.repeat(100_000) })
+  })
+
   test('GKE: bodies are copied, not printed again', () => {
     const entry = gke({
       methodName: 'io.k8s.core.v1.pods.create',

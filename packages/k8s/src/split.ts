@@ -325,7 +325,7 @@ function listAt(piece: Piece, i: number): number {
     if (keyEnd < 0) return brokenList(piece, start)
     const name = stringOf(bytes, { start: i, end: keyEnd })
     i = skipSpace(bytes, keyEnd)
-    if (bytes[i] !== 0x3a) return brokenList(piece, start, fail(bytes, i, 'not-json'))
+    if (bytes[i] !== 0x3a) return brokenList(piece, start, i)
     i = skipSpace(bytes, i + 1)
     if (name === 'items' && bytes[i] === 0x5b) {
       if (kind === undefined || version === undefined) ({ kind, version } = lookAhead(bytes, start, kind, version))
@@ -346,10 +346,12 @@ function listAt(piece: Piece, i: number): number {
     i = skipSpace(bytes, i + 1)
   }
   if (bytes[i] === 0x7d) return i + 1
-  return brokenList(piece, start, fail(bytes, i, 'not-json'))
+  return brokenList(piece, start, i)
 }
 
-function brokenList(piece: Piece, start: number, _fault = -1): number {
+/** Reports the rest of a broken list; the fault is the last scan's, or at `brokenAt`. */
+function brokenList(piece: Piece, start: number, brokenAt?: number): number {
+  if (brokenAt !== undefined) fail(piece.bytes, brokenAt, 'not-json')
   const { reason, at } = fault
   const from = Math.max(start, piece.done)
   const stop = restart(piece, from)
