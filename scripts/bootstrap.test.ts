@@ -58,12 +58,14 @@ describe('the bootstrap', () => {
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(line)
   })
-  test('hands a signal and the exit status through', async () => {
-    const script = join(root, 'scripts/bootstrap.cjs')
-    const child = spawn(process.execPath, [script, 'start', 'wait'], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+  const ways: [says: string, options: readonly string[]][] = [
+    ['as the process itself', []],
+    ['as its parent, on a Node that cannot replace its process', ['--require', './old-node.cjs']],
+  ]
+  test.each(ways)('hands a signal and the exit status through, %s', async (_says, options) => {
+    writeFileSync(join(root, 'old-node.cjs'), 'process.execve = undefined')
+    const args = [...options, join(root, 'scripts/bootstrap.cjs'), 'start', 'wait']
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([7, null])
