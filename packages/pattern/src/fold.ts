@@ -1,6 +1,7 @@
 /** ASCII case folding of latin1 texts, with a memo of one subject because many patterns look at the same one in turn. */
 
 import { byteSource } from './byte-set.ts'
+import type { Needs } from './contract.ts'
 
 let memoSubject = ''
 let memoFolded = ''
@@ -38,4 +39,22 @@ export function foldedSource(text: string): string {
     source += lower >= 'a' && lower <= 'z' ? `[${lower}${lower.toUpperCase()}]` : byteSource(character.charCodeAt(0))
   }
   return source
+}
+
+/**
+ * A quick necessary test made of necessary literals: false means that the subject cannot match. null where it would
+ * not be quick, or not sound because folding is for ASCII only.
+ */
+export function literalFilter(needs: Needs | null, textsMax: number): ((subject: string) => boolean) | null {
+  if (needs === null || needs.anyOf.length > textsMax || (needs.fold && !needs.anyOf.every(isAscii))) return null
+  const { anyOf, fold } = needs
+  const [only] = anyOf
+  if (anyOf.length === 1 && only !== undefined) {
+    return fold ? (subject) => foldedSubject(subject).includes(only) : (subject) => subject.includes(only)
+  }
+  return (subject) => {
+    const text = fold ? foldedSubject(subject) : subject
+    for (const literal of anyOf) if (text.includes(literal)) return true
+    return false
+  }
 }

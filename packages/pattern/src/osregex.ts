@@ -3,7 +3,7 @@
  * scanner; a pattern that stays in use gets code of its own.
  */
 import { type Compiled, type Needs, noMatch, type Pattern } from './contract.ts'
-import { foldedSubject, isAscii } from './fold.ts'
+import { literalFilter } from './fold.ts'
 import { type AlternativeMatcher, generatedLengthMax, generateMatcher } from './osregex-code.ts'
 import { osregexHazard } from './osregex-hazard.ts'
 import { osregexNeeds, osregexPrefixes } from './osregex-literals.ts'
@@ -48,7 +48,7 @@ class OsregexPattern implements Pattern {
   #needs: Needs | null | undefined
   #prefixes: Needs | null | undefined
   #hazard: string | null | undefined
-  #filter: readonly string[] | null | undefined
+  #filter: ((subject: string) => boolean) | null = null
   #scans = 0
   #matchers: readonly AlternativeMatcher[] | null = null
   #watched = false
@@ -114,7 +114,7 @@ class OsregexPattern implements Pattern {
   #run(subject: string): number {
     const matchersNow = this.#matchers ?? this.#warmUp()
     const filter = this.#filter
-    if (filter !== null && filter !== undefined && !mayMatch(filter, subject)) return noMatch
+    if (filter !== null && !filter(subject)) return noMatch
     if (this.#watched && subject.length > harmlessLengthMax) {
       noteRunning(this)
       const result = this.#match(matchersNow, subject)
@@ -171,17 +171,10 @@ function scan(alternative: OsregexAlternative, subject: string, wanted: boolean)
   return result
 }
 
-/** Literals worth looking for first: where the matcher itself could not see soon that there is nothing to find. */
-function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): readonly string[] | null {
-  if (needs === null || needs.anyOf.length > 3 || !needs.anyOf.every(isAscii)) return null
+/** A literal to look for first, where the matcher itself could not see soon that there is nothing to find. */
+function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subject: string) => boolean) | null {
   const dear = alternatives.some(
     ({ anchoredStart, quantifiers }) => !anchoredStart && quantifiers.some((quantifier) => quantifier !== 0),
   )
-  return dear ? needs.anyOf : null
-}
-
-function mayMatch(texts: readonly string[], subject: string): boolean {
-  const folded = foldedSubject(subject)
-  for (const text of texts) if (folded.includes(text)) return true
-  return false
+  return dear ? literalFilter(needs, 3) : null
 }

@@ -5,6 +5,7 @@
  */
 import { RE2JS } from 're2js'
 import { type Compiled, type Needs, noMatch, type Pattern } from './contract.ts'
+import { literalFilter } from './fold.ts'
 import { emitRe2, emitV8, type V8Source, visit } from './pcre2-emit.ts'
 import { gapTest } from './pcre2-gaps.ts'
 import { type Hazard, hazardOf } from './pcre2-hazard.ts'
@@ -57,6 +58,7 @@ class Pcre2Pattern implements Pattern {
   #prefixes: Needs | null | undefined
   #hazard: Hazard | undefined
   #quickTest: ((subject: string) => boolean) | undefined
+  #filter: ((subject: string) => boolean) | null | undefined
   #fast: Matcher | undefined
   #safe: Matcher | null | undefined
   #fastLengthMax = 0
@@ -88,17 +90,24 @@ class Pcre2Pattern implements Pattern {
   }
 
   test(subject: string): boolean {
-    this.#quickTest ??= gapTest(this.#syntax.root) ?? ((text) => this.#matcherFor(text).test(text))
+    this.#quickTest ??=
+      gapTest(this.#syntax.root) ?? ((text) => this.#mayMatch(text) && this.#matcherFor(text).test(text))
     return this.#quickTest(subject)
   }
 
   end(subject: string): number {
-    return this.#matcherFor(subject).exec(subject, null)
+    return this.#mayMatch(subject) ? this.#matcherFor(subject).exec(subject, null) : noMatch
   }
 
   exec(subject: string, groups: string[]): number {
     groups.length = 0
-    return this.#matcherFor(subject).exec(subject, groups)
+    return this.#mayMatch(subject) ? this.#matcherFor(subject).exec(subject, groups) : noMatch
+  }
+
+  /** A literal that must be there is looked for first: V8 sees it late where it does not stand at the start. */
+  #mayMatch(subject: string): boolean {
+    if (this.#filter === undefined) this.#filter = literalFilter(this.needs, 3)
+    return this.#filter === null || this.#filter(subject)
   }
 
   #judged(): Hazard {
