@@ -1,7 +1,15 @@
 /** A logtest session: one event at a time against a ruleset, with state that lasts as long as the session (spec: engine, part 15). */
 import { MatchWriter } from './batch.ts'
 import { Correlator } from './correlator.ts'
-import { categoryName, type DecoderStep, debugLines, type Explanation, explainRules, traceDecoders } from './explain.ts'
+import {
+  categoryName,
+  type DecoderStep,
+  debugLines,
+  type Explanation,
+  explainRules,
+  type RuleStep,
+  traceDecoders,
+} from './explain.ts'
 import { Matcher } from './matcher.ts'
 import type { Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
