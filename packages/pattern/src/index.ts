@@ -9,9 +9,11 @@ export {
   type PatternError,
   patternLengthMax,
 } from './contract.ts'
+export { classify } from './hazard.ts'
 export { compileOsmatch } from './osmatch.ts'
 export { compileOsregex } from './osregex.ts'
 export { compilePcre2 } from './pcre2.ts'
+export { type CorpusResult, runRegexCorpus } from './regex-corpus.ts'
 export { compileString } from './string.ts'
 export { type Guarded, withDeadline } from './watchdog.ts'
 export { wordMatch } from './word-match.ts'
