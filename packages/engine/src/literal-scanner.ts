@@ -6,7 +6,7 @@
 import type { Needs } from '@dogwatch/pattern'
 
 /** Longest piece of a literal that the automaton knows, in bytes: longer ones cost states (and cache), shorter ones cost verifications. */
-const keyLengthMax = 6
+const keyLengthMax = 5
 
 interface Literal {
   readonly text: string
@@ -26,10 +26,11 @@ export class LiteralScanner {
   readonly seen: Int32Array
   readonly #classes = new Uint8Array(256)
   readonly #width: number
-  readonly #next: Uint16Array | Int32Array
-  /** Literals that end at a state; empty for most. */
+  /** Row of the next state by row and byte class; its complement where literals end. A row is a state's number times the width. */
+  readonly #next: Int32Array
+  /** Literals that end at a state; null for most. */
   readonly #ends: (readonly Literal[] | null)[]
-  readonly #hasEnds: Uint8Array
+  readonly #isEmpty: boolean
   #stamp = 0
 
   /** `needs` by item; null for an item that needs nothing and is never asked for. */
@@ -64,22 +65,25 @@ export class LiteralScanner {
     for (let c = 65; c <= 90; c++) this.#classes[c] = this.#classes[c + 32] as number
     this.#width = classCount
     const { next, ends } = build([...literals.values()], this.#classes, classCount)
-    this.#next = ends.length < 65_536 ? Uint16Array.from(next) : Int32Array.from(next)
+    this.#next = Int32Array.from(next, (state) => (ends[state] === null ? state * classCount : ~(state * classCount)))
     this.#ends = ends
-    this.#hasEnds = Uint8Array.from(ends, (list) => (list === null ? 0 : 1))
+    this.#isEmpty = literals.size === 0
   }
 
   /** Scans `text` from an offset; afterwards `seen[item] === stamp` says that the item is not ruled out. Gives the stamp. */
   scan(text: string, from: number): number {
     const stamp = ++this.#stamp
+    if (this.#isEmpty) return stamp
     const next = this.#next
     const classes = this.#classes
-    const width = this.#width
-    const hasEnds = this.#hasEnds
-    let state = 0
-    for (let at = from; at < text.length; at++) {
-      state = next[state * width + (classes[text.charCodeAt(at) & 255] as number)] as number
-      if (hasEnds[state] === 1) this.#verify(state, text, from, at, stamp)
+    const { length } = text
+    let row = 0
+    for (let at = from; at < length; at++) {
+      row = next[row + (classes[text.charCodeAt(at) & 255] as number)] as number
+      if (row < 0) {
+        row = ~row
+        this.#verify(row / this.#width, text, from, at, stamp)
+      }
     }
     return stamp
   }

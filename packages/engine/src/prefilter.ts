@@ -10,6 +10,9 @@ export interface Candidate<T> {
   readonly pattern: Pattern
 }
 
+/** So many candidates are tried as they are before a scan is made: often an early one takes the text, and a pattern looks for its own literal quickly. */
+const untestedMax = 3
+
 export class Prefilter<T> {
   readonly #items: readonly T[]
   /** For each first byte (256: the empty text): numbers of the candidates in order, those that the byte rules out left away. */
@@ -33,26 +36,32 @@ export class Prefilter<T> {
     }
     this.#byFirst = byFirst
     // An anchored pattern is cheap to try; only the others are worth a scan.
-    const needs = candidates.map(({ pattern }) => (pattern.prefixes === null ? pattern.needs : null))
+    const needs = candidates.map((candidate) => (isNeedy(candidate) ? candidate.pattern.needs : null))
     this.#needy = Uint8Array.from(needs, (need) => (need === null ? 0 : 1))
     this.#scanner = new LiteralScanner(needs)
   }
 
   /** Offers the items that may match `text` from an offset on, in order, until one is taken. */
   find(text: string, from: number, take: (item: T) => boolean): void {
-    const numbers = this.#byFirst[from >= text.length ? 256 : text.charCodeAt(from)] as readonly number[]
+    const first = from >= text.length ? 256 : text.charCodeAt(from)
+    const numbers = this.#byFirst[first] as readonly number[]
+    let untested = untestedMax
     const needy = this.#needy
     const { seen } = this.#scanner
     let stamp = 0
     for (let n = 0; n < numbers.length; n++) {
       const number = numbers[n] as number
-      if (needy[number] === 1) {
+      if (needy[number] === 1 && --untested < 0) {
         if (stamp === 0) stamp = this.#scanner.scan(text, from)
         if (seen[number] !== stamp) continue
       }
       if (take(this.#items[number] as T)) return
     }
   }
+}
+
+function isNeedy<T>({ pattern }: Candidate<T>): boolean {
+  return pattern.prefixes === null && pattern.needs !== null
 }
 
 function startsWithByte(prefix: string, byte: number, fold: boolean): boolean {

@@ -65,11 +65,13 @@ export class RuleFilter {
     this.#event = event
     this.#stamp = 0
     this.#missing = event.missingStatics()
-    let view = this.#views.get(event.decoderId)
+    const hasProgram = event.programName !== null
+    const key = event.decoderId * 2 + (hasProgram ? 1 : 0)
+    let view = this.#views.get(key)
     if (view === undefined) {
-      view = this.#makeView(event.decoderId)
+      view = this.#makeView(event.decoderId, hasProgram)
       if (this.#views.size >= scannersMax) this.#views.clear()
-      this.#views.set(event.decoderId, view)
+      this.#views.set(key, view)
     }
     this.#view = view
   }
@@ -108,13 +110,16 @@ export class RuleFilter {
     return scanner.seen[index] === this.#stamp
   }
 
-  #makeView(decoderId: number): DecoderView {
+  #makeView(decoderId: number, hasProgram: boolean): DecoderView {
+    const asksProgram = ({ conditions }: Rule): boolean => conditions.some(({ element }) => element === 'program_name')
     const children: (Int32Array | undefined)[] = Array<undefined>(this.rules.length).fill(undefined)
     const reached: Rule[] = [...this.#ruleset.roots]
     for (const rule of reached) children[rule.index] = new Int32Array(0)
     for (let n = 0; n < reached.length; n++) {
       const rule = reached[n] as Rule
-      const kept = rule.children.filter(({ decodedAs }) => decodedAs === 0 || decodedAs === decoderId)
+      const kept = rule.children.filter(
+        (child) => (child.decodedAs === 0 || child.decodedAs === decoderId) && (hasProgram || !asksProgram(child)),
+      )
       children[rule.index] = Int32Array.from(kept, ({ index }) => index)
       for (const child of kept) {
         if (children[child.index] !== undefined) continue
@@ -123,13 +128,13 @@ export class RuleFilter {
       }
     }
     const isReached = new Set(reached.map(({ index }) => index))
-    const asksProgram = (index: number): boolean =>
-      this.rules[index]?.conditions.some(({ element }) => element === 'program_name') === true
     return {
       scanner: new LiteralScanner(this.#needs.map((need, index) => (isReached.has(index) ? need : null))),
       children,
       byProgram: children.map((list) =>
-        list !== undefined && list.filter(asksProgram).length >= programRulesMin ? new Map() : undefined,
+        list !== undefined && list.filter((index) => asksProgram(this.rules[index] as Rule)).length >= programRulesMin
+          ? new Map()
+          : undefined,
       ),
     }
   }
