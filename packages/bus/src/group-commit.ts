@@ -133,6 +133,11 @@ export class GroupCommit {
     return this.#active?.segment.header.segment ?? null
   }
 
+  /** Number of the segment that is begun next. */
+  get nextSegment(): number {
+    return this.#nextSegment
+  }
+
   /**
    * Resolves when the frame is durable. The chunks must be left alone until then. `number`: of the open record for a part, the length of the
    * whole body for a parted record, else 0.

@@ -12,6 +12,7 @@ import { type JournalFileSystem, nodeFileSystem } from './file-system.ts'
 import { encodeSegmentHeader, firstFrameOffset, frameMagic, segmentFileName, writeFrameHead } from './frame.ts'
 import { type Journal, type JournalOptions, openJournal } from './journal.ts'
 import { openJournalReader } from './journal-reader.ts'
+import { scanWindowLength } from './segment-scan.ts'
 
 const folders: string[] = []
 
@@ -80,6 +81,15 @@ async function fill(folder: string, lengths: readonly number[], options: Partial
     }
     return { written, refs }
   })
+}
+
+/** Where a symbolic link points; empty when it is gone. */
+function readLink(path: string): string {
+  try {
+    return fs.readlinkSync(path)
+  } catch {
+    return ''
+  }
 }
 
 function segments(folder: string): string[] {
@@ -222,7 +232,7 @@ describe('damage', () => {
     // All that a sender can know or guess: format, segment, numbers. Not the salt.
     const forged = Buffer.alloc(200)
     const planted = { kind: 'record', meta: sampleMeta, bodyLength: 0, bodyCrc: 0 } as const
-    writeFrameHead(forged, 0, planted, 2, { segment: 1, salt: Buffer.alloc(8) })
+    writeFrameHead(forged, 0, planted, 1, { segment: 1, salt: Buffer.alloc(8) })
     await withJournal({ folder, segmentLengthMax: 1_000_000 }, async (journal) => {
       await journal.append(sampleMeta, [forged])
       await journal.append(sampleMeta, [Buffer.from('good')])
@@ -233,6 +243,21 @@ describe('damage', () => {
     fs.writeFileSync(path, bytes)
     expect([...(await contents(folder)).values()]).toEqual(['good'])
   })
+
+  for (const before of [0, 1, 2, 3, 4, 5]) {
+    test(`is left again at a record that begins ${before} bytes before a reader's window ends`, async () => {
+      const folder = newFolder()
+      const wide = { segmentLengthMax: 1_000_000, partLength: 1_000_000 }
+      const headLength = 68
+      const { written } = await fill(folder, [scanWindowLength - headLength - before, 30, 40], wide)
+      const path = join(folder, segmentFileName(1))
+      const bytes = fs.readFileSync(path)
+      expect(bytes.indexOf(frameMagic, firstFrameOffset + 1)).toBe(firstFrameOffset + scanWindowLength - before)
+      bytes[firstFrameOffset + 8] = 0xff
+      fs.writeFileSync(path, bytes)
+      expect(await contents(folder, wide)).toEqual(new Map([...written].slice(1)))
+    })
+  }
 
   test('of both copies of a segment header costs nothing', async () => {
     const folder = newFolder()
@@ -363,6 +388,20 @@ describe('room on disk', () => {
     })
     const { refs } = await fill(folder, [1])
     expect(refs[0]?.sequence).toBe(22)
+  })
+
+  test('is given back whole without the numbers beginning again', async () => {
+    const folder = newFolder()
+    await withJournal({ folder, ...tiny, retainMs: 0 }, async (journal) => {
+      const consumer = await journal.consumer('match')
+      for (let n = 0; n < 5; n += 1) await journal.append(sampleMeta, [sampleBody(900)])
+      await consumer.commit(journal.end)
+      await journal.collect()
+      expect(segments(folder)).toEqual([])
+    })
+    const { refs } = await fill(folder, [10])
+    expect(refs[0]?.sequence).toBe(6)
+    expect(segments(folder)[0]).not.toBe(segmentFileName(1))
   })
 
   test('is kept for the parts of a record that is not yet done, or only now done', async () => {
@@ -496,6 +535,20 @@ describe('a disk with faults (injected file system)', () => {
     }
   }
 
+  test('that fails to sync: what was refused is cut off and does not turn up later', async () => {
+    const folder = newFolder()
+    let isBroken = false
+    const files = faultyFiles((call, bytes) => (isBroken && call === 'sync' ? systemError('EIO') : bytes))
+    await withJournal({ folder, files }, async (journal) => {
+      await journal.append(sampleMeta, [Buffer.from('before')])
+      isBroken = true
+      await expect(journal.append(sampleMeta, [Buffer.from('refused')])).rejects.toThrow(/injected/)
+      isBroken = false
+      await journal.append(sampleMeta, [Buffer.from('after')])
+    })
+    expect([...(await contents(folder)).values()]).toEqual(['before', 'after'])
+  })
+
   test('loses of a record in parts either all or nothing', async () => {
     const folder = newFolder()
     let writes = 0
@@ -555,7 +608,34 @@ describe('a consumer that is behind', () => {
   })
 })
 
+test('large records do not hold up a small one: it goes with the next group', async () => {
+  const folder = newFolder()
+  await withJournal({ folder }, async (journal) => {
+    const mebi = 1024 * 1024
+    const large = [1, 2, 3, 4].map(() => journal.append(sampleMeta, [Buffer.alloc(10 * mebi)]))
+    while (journal.counters().groups < 3) await new Promise((resolve) => setImmediate(resolve))
+    await journal.append(sampleMeta, [Buffer.from('small')])
+    expect(journal.counters().diskBytes).toBeLessThan(20 * mebi)
+    await Promise.all(large)
+  })
+})
+
 describe('a reader in a worker thread', () => {
+  test('does not keep the room of deleted segments', async () => {
+    const folder = newFolder()
+    const { refs } = await fill(folder, [3000, 900, 3000, 900])
+    const reader = openJournalReader(folder)
+    const [first, last] = [refs[1], refs[3]]
+    expect(first && reader.read(first)).not.toBeNull()
+    fs.rmSync(join(folder, segmentFileName(first?.place[0] ?? 0)))
+    expect(last && reader.read(last)).not.toBeNull()
+    const open = fs.readdirSync('/proc/self/fd').map((file) => readLink(`/proc/self/fd/${file}`))
+    expect(open.filter((target) => target.startsWith(folder))).toEqual([
+      join(folder, segmentFileName(last?.place[0] ?? 0)),
+    ])
+    reader.close()
+  })
+
   test('reads by reference and in order while the journal is written', async () => {
     const folder = newFolder()
     await withJournal({ folder, segmentLengthMax: 3_000_000 }, async (journal) => {

@@ -561,11 +561,10 @@ class SegmentedJournal implements Journal {
   }
 
   async #savePositions(): Promise<void> {
-    const lastSegment = this.#segments.at(-1)?.header.segment ?? 0
     const positions: Positions = {
       consumers: this.#positions,
       nextSequence: this.#end,
-      nextSegment: Math.max(lastSegment, this.#writing.activeSegment ?? 0) + 1,
+      nextSegment: this.#writing.nextSegment,
     }
     await savePositions(this.folder, positions)
   }
