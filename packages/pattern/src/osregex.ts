@@ -8,6 +8,7 @@ import { type AlternativeMatcher, generatedLengthMax, generateMatcher } from './
 import { osregexHazard } from './osregex-hazard.ts'
 import { osregexNeeds, osregexPrefixes } from './osregex-literals.ts'
 import { scanAlternative, scannedPositions } from './osregex-scanner.ts'
+import { supersetOf } from './osregex-superset.ts'
 import { type OsregexAlternative, type OsregexSyntax, parseOsregex } from './osregex-syntax.ts'
 import { noteRunning } from './watchdog.ts'
 
@@ -176,5 +177,10 @@ function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subje
   const dear = alternatives.some(
     ({ anchoredStart, quantifiers }) => !anchoredStart && quantifiers.some((quantifier) => quantifier !== 0),
   )
-  return dear ? literalFilter(needs, 3) : null
+  if (!dear) return null
+  const literals = literalFilter(needs, 3)
+  const superset = supersetOf(alternatives)
+  if (superset === null) return literals
+  const holds = (subject: string): boolean => subject.length > harmlessLengthMax || superset.test(subject)
+  return literals === null ? holds : (subject) => literals(subject) && holds(subject)
 }

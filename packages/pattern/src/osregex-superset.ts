@@ -1,0 +1,87 @@
+/**
+ * A quick native test that every match of an osregex passes: the scan of engine.md 6.4 consumes a gapless run of bytes, each fitting an item of the
+ * pattern in order, so a piece of the pattern, read as an ordinary regular expression, must match too. It may also match where the osregex does not.
+ */
+import {
+  kindLiteral,
+  kindParen,
+  kindToken,
+  type OsregexAlternative,
+  quantifierNone,
+  quantifierStar,
+  tokenLetters,
+} from './osregex-syntax.ts'
+
+/** Fewest single-byte items that make a piece selective. */
+const fixedMin = 4
+
+/** Byte classes by token letter; the wide ones (all but a few bytes) are left out, since a run of them backtracks. */
+const narrow: Readonly<Record<string, string>> = {
+  d: '[0-9]',
+  w: '[-@_0-9A-Za-z]',
+  s: ' ',
+  p: "[!-&'()*+,\\-.:;<=>?\\[\\]{|}]",
+  t: '\\t',
+  '(': '\\(',
+  ')': '\\)',
+  '\\': '\\\\',
+  $: '\\$',
+  '|': '\\|',
+  '<': '<',
+}
+const wide: Readonly<Record<string, string>> = { '.': '[^]', D: '[^0-9]', W: '[^-@_0-9A-Za-z]', S: '[^ ]' }
+
+/** A regular expression for all alternatives together; null when one of them offers no selective piece. */
+export function supersetOf(alternatives: readonly OsregexAlternative[]): RegExp | null {
+  const pieces: string[] = []
+  for (const alternative of alternatives) {
+    const piece = pieceOf(alternative)
+    if (piece === null) return null
+    pieces.push(piece)
+  }
+  return new RegExp(pieces.join('|'))
+}
+
+function pieceOf({ text, anchoredStart, kinds, quantifiers, values }: OsregexAlternative): string | null {
+  if (anchoredStart) return null
+  let piece = ''
+  let kept = ''
+  let fixed = 0
+  for (let at = 0; at < text.length; ) {
+    const kind = kinds[at]
+    if (kind === kindParen) {
+      at++
+      continue
+    }
+    if (kind === kindLiteral) {
+      piece += literal(values[at] as number)
+      fixed++
+      kept = piece
+      at++
+      continue
+    }
+    if (kind !== kindToken) break
+    const letter = tokenLetters[values[at] as number] as string
+    const quantifier = quantifiers[at] as number
+    const isFixed = quantifier === quantifierNone
+    const source = narrow[letter] ?? (isFixed ? wide[letter] : undefined)
+    at += isFixed ? 2 : 3
+    // A run at the beginning only says where the piece begins; a wide run ends it.
+    if (source === undefined) {
+      if (fixed === 0) continue
+      break
+    }
+    if (fixed === 0 && !isFixed) continue
+    piece += source + (isFixed ? '' : quantifier === quantifierStar ? '*' : '+')
+    if (isFixed) fixed++
+    kept = piece
+  }
+  return fixed >= fixedMin ? kept : null
+}
+
+/** `byte` is folded: a letter stands for both cases. */
+function literal(byte: number): string {
+  const char = String.fromCharCode(byte)
+  if (byte >= 0x61 && byte <= 0x7a) return `[${char}${char.toUpperCase()}]`
+  return `\\x${byte.toString(16).padStart(2, '0')}`
+}
