@@ -3,6 +3,7 @@
  * literals that the log must hold. The literals of all rules that a decoder's events can reach are looked for in one pass, made when first asked for.
  */
 import type { Needs } from '@dogwatch/pattern'
+import { ChildList } from './child-list.ts'
 import type { Event } from './event.ts'
 import { staticIndex } from './fields.ts'
 import { LiteralScanner } from './literal-scanner.ts'
@@ -12,23 +13,13 @@ import type { Ruleset } from './ruleset.ts'
 /** Decoders whose scanners are kept. */
 const scannersMax = 512
 
-const none = new Int32Array(0)
-
-/** Program names whose narrowed children are kept for one rule; senders choose the names. */
-const programsMax = 1000
-/** A list of children is narrowed by program name when at least so many of them ask for one. */
-const programRulesMin = 4
-
-/** Narrowed children by program name. */
-type ByProgram = Map<string | null, Int32Array>
-
 interface DecoderView {
   readonly scanner: LiteralScanner
   /** Children by rule index, narrowed to the decoder; undefined for a rule that its events never reach. */
-  readonly children: (Int32Array | undefined)[]
-  /** By rule index, for rules with many children that ask for a program name. */
-  readonly byProgram: (ByProgram | undefined)[]
+  readonly children: (ChildList | undefined)[]
 }
+
+const none = new Int32Array(0)
 
 export class RuleFilter {
   readonly rules: readonly Rule[]
@@ -58,7 +49,7 @@ export class RuleFilter {
     this.#statics = Int32Array.from(ruleset.rules, ({ conditions }) =>
       conditions.reduce((bits, { element }) => bits | neededStatic(element), 0),
     )
-    this.#view = { scanner: new LiteralScanner([]), children: [], byProgram: [] }
+    this.#view = { scanner: new LiteralScanner([]), children: [] }
   }
 
   begin(event: Event): void {
@@ -76,24 +67,9 @@ export class RuleFilter {
     this.#view = view
   }
 
-  /** Indices of the children that the event's decoder does not rule out. */
+  /** Indices of the children that the event's decoder and the part that most of them ask for do not rule out. */
   children(rule: Rule): Int32Array {
-    const view = this.#view
-    const { index } = rule
-    const byProgram = view.byProgram[index]
-    if (byProgram === undefined) return view.children[index] ?? none
-    const program = (this.#event as Event).programName
-    return byProgram.get(program) ?? this.#narrow(view.children[index] ?? none, byProgram, program)
-  }
-
-  #narrow(children: Int32Array, byProgram: ByProgram, program: string | null): Int32Array {
-    const kept = children.filter((index) => {
-      const condition = (this.rules[index] as Rule).conditions.find(({ element }) => element === 'program_name')
-      return condition === undefined || (program !== null && condition.pattern?.test(program) !== condition.negate)
-    })
-    if (byProgram.size >= programsMax) byProgram.clear()
-    if (program === null || program.length <= 64) byProgram.set(program, kept)
-    return kept
+    return this.#view.children[rule.index]?.of(this.#event as Event) ?? none
   }
 
   /** Whether the event may match a rule at all. */
@@ -112,31 +88,21 @@ export class RuleFilter {
 
   #makeView(decoderId: number, hasProgram: boolean): DecoderView {
     const asksProgram = ({ conditions }: Rule): boolean => conditions.some(({ element }) => element === 'program_name')
-    const children: (Int32Array | undefined)[] = Array<undefined>(this.rules.length).fill(undefined)
-    const reached: Rule[] = [...this.#ruleset.roots]
-    for (const rule of reached) children[rule.index] = new Int32Array(0)
-    for (let n = 0; n < reached.length; n++) {
-      const rule = reached[n] as Rule
+    const children: (ChildList | undefined)[] = Array<undefined>(this.rules.length).fill(undefined)
+    const reached = new Set<Rule>(this.#ruleset.roots)
+    for (const rule of reached) {
       const kept = rule.children.filter(
         (child) => (child.decodedAs === 0 || child.decodedAs === decoderId) && (hasProgram || !asksProgram(child)),
       )
-      children[rule.index] = Int32Array.from(kept, ({ index }) => index)
-      for (const child of kept) {
-        if (children[child.index] !== undefined) continue
-        children[child.index] = new Int32Array(0)
-        reached.push(child)
-      }
+      if (kept.length > 0)
+        children[rule.index] = new ChildList(
+          this.rules,
+          Int32Array.from(kept, ({ index }) => index),
+        )
+      for (const child of kept) reached.add(child)
     }
-    const isReached = new Set(reached.map(({ index }) => index))
-    return {
-      scanner: new LiteralScanner(this.#needs.map((need, index) => (isReached.has(index) ? need : null))),
-      children,
-      byProgram: children.map((list) =>
-        list !== undefined && list.filter((index) => asksProgram(this.rules[index] as Rule)).length >= programRulesMin
-          ? new Map()
-          : undefined,
-      ),
-    }
+    const needs = this.#needs.map((need, index) => (reached.has(this.rules[index] as Rule) ? need : null))
+    return { scanner: new LiteralScanner(needs), children }
   }
 }
 
