@@ -9,6 +9,7 @@
  */
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasyncSync,
   openSync,
@@ -67,10 +68,11 @@ export class DuplicateLog {
         last = { number: (last?.number ?? 0) + 1, length: 0, newestSeconds: 0 }
         this.#files.push(last)
       }
-      const fd = openSync(this.#path(last.number), 'a', 0o600)
+      // At its place, not at the end: a failed earlier try may have left bytes behind.
+      const fd = openSync(this.#path(last.number), constants.O_WRONLY | constants.O_CREAT, 0o600)
       try {
         const bytes = new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength)
-        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, last.length + at)
         fdatasyncSync(fd)
       } finally {
         closeSync(fd)

@@ -1,2 +1,5 @@
 export { AnalyzeError, type AnalyzeFigures, type AnalyzeOptions, runAnalyze } from './analyze.ts'
+export { CheckpointError } from './checkpoint.ts'
+export { RulesetRefused } from './match-pool.ts'
 export type { LineFormat } from './match-stage.ts'
+export { type Pipeline, PipelineError, type PipelineFigures, type PipelineOptions, startPipeline } from './pipeline.ts'
