@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readConfiguration } from '@dogwatch/config'
+import { productDir, readConfiguration } from '@dogwatch/config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clusterToken } from './cluster-tokens.ts'
 import { layOutHome } from './home-layout.ts'
@@ -32,6 +32,8 @@ describe('a home folder', () => {
     expect(problems).toEqual([])
     expect(findings.every(({ use }) => use === 'understood')).toBe(true)
     expect(configuration?.alerts).toMatchObject({ logAlertLevel: 3, emailAlertLevel: 12 })
+    const ours = readdirSync(join(productDir, 'ruleset/lists'))
+    expect(configuration?.ruleset.lists).toEqual(ours.sort().map((name) => `etc/lists/${name}`))
     expect(configuration?.ruleset.ruleExcludes).toEqual(['zz-k8s-activity.xml'])
   })
 

@@ -115,7 +115,9 @@ test('an event posted becomes an alert, is archived, counted, and a reload chang
 
   const page = async (path: string) => (await fetch(`http://127.0.0.1:${ports.metrics}${path}`)).text()
   expect(await page('/readyz')).toBe('ready\n')
-  const text = await page('/metrics')
+  // The pipeline's figures come over twice a second.
+  let text = ''
+  while (!text.includes('dogwatch_alerts_total{')) text = await page('/metrics')
   expect(text).toContain('dogwatch_received_records_total{input="webhook",source="default"} 1\n')
   expect(text).toContain('dogwatch_alerts_total{level="5"} 1\n')
   expect(text).toContain('dogwatch_drops_total{stage="webhook",reason="unauthorized"} 1\n')
@@ -137,7 +139,8 @@ test('a broken ruleset is refused with all its errors, and the old one goes on',
   )
   const answer = await askManager(home, { command: 'reload' }, 20_000)
   expect(answer.accepted).toBe(false)
-  expect(answer.problems.filter(({ severity }) => severity === 'error').map(({ at }) => at.line)).toEqual([2, 3])
+  const lines = answer.problems.filter(({ severity }) => severity === 'error').map(({ at }) => at.line)
+  expect([...new Set(lines)]).toEqual([2, 3])
   await post(ports.webhook ?? 0, JSON.stringify(sampleEvent(new Date())), token())
   await until(() => alerts().length === 1)
 })

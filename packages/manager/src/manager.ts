@@ -103,7 +103,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
           },
         ]),
   ]
-  const figures = (): PipelineFigures | null => (pipeline.present === null ? null : null)
+  const figures = (): PipelineFigures | null => pipeline.present?.figures() ?? null
 
   const steps: readonly Step[] = [
     {

@@ -48,6 +48,7 @@ test('figures are read anew each time, not added up', async () => {
       duplicates: 4,
       drops: { too_deep: 1 },
       depths: { reorder: 7 },
+      incidents: { runaways: 1 },
       lagRecords: 2,
       lagBytes: 20,
     }),
@@ -70,6 +71,7 @@ test('figures are read anew each time, not added up', async () => {
     'dogwatch_drops_total{stage="pipeline",reason="too_deep"} 1',
     'dogwatch_queue_depth{queue="reorder"} 7',
     'dogwatch_lag_records 2',
+    'dogwatch_incidents_total{kind="runaways"} 1',
   ]) {
     expect(text).toContain(`${line}\n`)
   }

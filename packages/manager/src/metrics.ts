@@ -48,6 +48,8 @@ export interface PipelineFigures {
   readonly drops: Readonly<Record<string, number>>
   /** How much waits, by the queue's name. */
   readonly depths: Readonly<Record<string, number>>
+  /** Things that should be rare, by name: restarts of threads, runaway patterns, failed writes. */
+  readonly incidents: Readonly<Record<string, number>>
   readonly lagRecords: number
   readonly lagBytes: number
 }
@@ -141,6 +143,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     ...staged('journal', journalDrops(journal())),
     ...staged('pipeline', pipeline()?.drops),
   ])
+  counter('incidents_total', 'Things that should be rare, by kind', ['kind'], () => by('kind', pipeline()?.incidents))
   gauge('queue_depth', 'What waits, by queue', ['queue'], () => by('queue', pipeline()?.depths))
   gauge('lag_records', 'Records in the journal that are not analysed yet', [], () => one(pipeline()?.lagRecords))
   gauge('lag_bytes', 'Bytes of the same', [], () => one(pipeline()?.lagBytes))
