@@ -3,7 +3,7 @@
  * it never reaches a disk.
  *
  * Words of an event: the header (see `header`), then pairs (field number, byte length) of correlation values, then candidate nodes of four words
- * (rule index, flags, end of the node's subtree, byte length of its description or -1). Bytes of an event, in this order: agent JSON, full_log as JSON,
+ * (rule index, flags, end of the node's subtree, byte length of its description or -1). Bytes of an event, in this order: agent JSON, GeoIP members, full_log as JSON,
  * members up to `decoder`, members from `data` on, the raw full_log, agent id, place line, text tail, first-time-seen key, host name, log, the correlation
  * values, the descriptions.
  */
@@ -25,21 +25,22 @@ export const header = {
   millis: 3,
   bytesAt: 4,
   agent: 5,
-  fullLog: 6,
-  before: 7,
-  after: 8,
-  raw: 9,
-  agentId: 10,
-  place: 11,
-  textTail: 12,
-  firstSeen: 13,
-  host: 14,
-  log: 15,
-  category: 16,
-  valueCount: 17,
-  nodeCount: 18,
-  preset: 19,
-  length: 20,
+  geo: 6,
+  fullLog: 7,
+  before: 8,
+  after: 9,
+  raw: 10,
+  agentId: 11,
+  place: 12,
+  textTail: 13,
+  firstSeen: 14,
+  host: 15,
+  log: 16,
+  category: 17,
+  valueCount: 18,
+  nodeCount: 19,
+  preset: 20,
+  length: 21,
 } as const
 
 export const eventFlags = {

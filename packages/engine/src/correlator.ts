@@ -571,6 +571,7 @@ export class Correlator {
     const at = this.#at
     let from = words[at + header.bytesAt] as number
     const agent = words[at + header.agent] as number
+    const geo = words[at + header.geo] as number
     const fullLog = words[at + header.fullLog] as number
     const before = words[at + header.before] as number
     const after = words[at + header.after] as number
@@ -584,6 +585,8 @@ export class Correlator {
     from += agent
     if (rule !== null && this.#lastEvents.length > 1 && this.#lastEvents[1] !== '')
       sink.text(`"previous_output":${jsonText(this.#lastEvents.join('\n'))},`)
+    if (geo > 0) sink.copy(this.#bytes, from, from + geo)
+    from += geo
     if (isArchive || rule?.noFullLog !== true) {
       sink.text('"full_log":')
       sink.copy(this.#bytes, from, from + fullLog)

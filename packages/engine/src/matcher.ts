@@ -10,7 +10,7 @@ import { Event } from './event.ts'
 import { category, field } from './fields.ts'
 import { jsonText } from './json-text.ts'
 import { predecode } from './predecode.ts'
-import { type AgentFacts, agentJson, membersAfter, membersBefore, place, textTail } from './render.ts'
+import { type AgentFacts, agentJson, geoMembers, membersAfter, membersBefore, place, textTail } from './render.ts'
 import type { Rule } from './rule.ts'
 import { RuleFilter } from './rule-filter.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -36,6 +36,8 @@ export interface MatcherOptions {
     readonly archivesText: boolean
   }
   readonly agents?: (id: string) => AgentFacts | undefined
+  /** Where an address is, as text for `srcgeoip` and `dstgeoip`; null when unknown. Absent when no database is configured. */
+  readonly geoip?: (address: string) => string | null
   /** Firewall events that lack a part are dropped before the rules (spec: engine, part 14.4); on in production, off in logtest. */
   readonly dropIncompleteFirewall?: boolean
 }
@@ -166,6 +168,7 @@ export class Matcher {
     if (builtin !== undefined) return builtin(event, this.decoder) ? null : 'no-event'
     this.decoder.decode(event)
     if (event.decoder?.accumulate === true) this.#state?.accumulate(event)
+    if (this.#options.geoip !== undefined && event.hasStatics) locate(event, this.#options.geoip)
     return null
   }
 
@@ -331,6 +334,7 @@ export class Matcher {
     }
     if ((outputs.archivesJson && (flags & eventFlags.keepAlive) === 0) || (isAlert && outputs.alertsJson)) {
       put(header.agent, agentJson(event, this.#options.managerName, this.#options.agents?.(event.agentId)))
+      put(header.geo, geoMembers(event))
       put(header.fullLog, jsonText(event.fullLog))
       put(header.before, membersBefore(event))
       put(header.after, membersAfter(event))
@@ -383,6 +387,13 @@ function isCompleteFirewall({ statics }: Event): boolean {
   return [field.action, field.srcip, field.dstip, field.srcport, field.dstport, field.protocol].every(
     (index) => statics[index] != null,
   )
+}
+
+function locate({ statics }: Event, geoip: (address: string) => string | null): void {
+  const source = statics[field.srcip] ?? null
+  const target = statics[field.dstip] ?? null
+  if (source !== null) statics[field.srcgeoip] = geoip(source)
+  if (target !== null) statics[field.dstgeoip] = geoip(target)
 }
 
 /** The first-time-seen key, cut at 255 bytes (spec: engine, part 5.6). */

@@ -46,6 +46,14 @@ function isAgentless(event: Event): boolean {
   return event.agentId === '000' && event.location.charCodeAt(0) === 40 && agentlessShape.test(event.location)
 }
 
+/** `"srcgeoip":…,"dstgeoip":…,` as far as they are known. */
+export function geoMembers({ hasStatics, statics }: Event): string {
+  if (!hasStatics) return ''
+  const source = statics[field.srcgeoip] ?? null
+  const target = statics[field.dstgeoip] ?? null
+  return `${source === null ? '' : `"srcgeoip":${jsonText(source)},`}${target === null ? '' : `"dstgeoip":${jsonText(target)},`}`
+}
+
 /** Members between full_log and `previous_log`: syscheck, predecoder, decoder; each with its trailing comma. */
 export function membersBefore(event: Event): string {
   const hostname = headerHost(event.fullLog)
@@ -197,8 +205,10 @@ export function textTail(event: Event): string {
     if (value != null) out += `${label}: ${value}\n`
   }
   line('Src IP', statics[field.srcip])
+  line('Src Location', statics[field.srcgeoip])
   line('Src Port', statics[field.srcport])
   line('Dst IP', statics[field.dstip])
+  line('Dst Location', statics[field.dstgeoip])
   line('Dst Port', statics[field.dstport])
   line('User', statics[field.dstuser])
   out += `${event.fullLog}\n`
