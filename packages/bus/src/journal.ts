@@ -4,7 +4,6 @@
  * and reported, never an exception), a second owner or a newer format (opening fails), and no room: `bytesMax` is kept by refusing what is
  * new, for what was acknowledged is never dropped.
  */
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { RecordMeta } from '@dogwatch/schema'
@@ -29,15 +28,17 @@ import {
   frameHeadLengthMax,
   partLengthMax,
   segmentFileName,
-  segmentOfFileName,
 } from './frame.ts'
 import { type CommittedRecord, GroupCommit, type SegmentFile, type WrittenFrame } from './group-commit.ts'
+import { JournalConsumer } from './journal-consumer.ts'
+import { Cursor } from './journal-cursor.ts'
+import { type FoundState, findState, unknownMs } from './journal-start.ts'
 import { lockFolder } from './lock.ts'
-import { loadPositions, type Positions, savePositions } from './positions.ts'
-import { type HeaderCache, readRecord, readSegmentHeader } from './record-reading.ts'
+import { PositionSaver, type Positions, savePositions } from './positions.ts'
+import { type HeaderCache, readRecord } from './record-reading.ts'
 import { PartedRecordWriter } from './record-writer.ts'
 import { AsyncSegments } from './segment-files.ts'
-import { type Damage, SegmentScan } from './segment-scan.ts'
+import type { Damage } from './segment-scan.ts'
 
 export interface JournalOptions {
   /** Created when missing, with mode 0700. */
@@ -68,13 +69,9 @@ export interface Journal extends Bus {
 const segmentLengthDefault = 64 * 1024 * 1024
 const bytesMaxDefault = 16 * 1024 ** 3
 const retainMsDefault = 600_000
-/** Creation time of a segment whose header was lost. */
-const unknownMs = 0
 const collectEveryMs = 30_000
 /** References of the newest records kept in memory, so that consumers who keep up never read the files for them. */
 const recentMax = 16_384
-/** Commits of positions are gathered this long. */
-const positionsEveryMs = 50
 /** Places of damage remembered, so that each is counted once however many consumers meet it. */
 const damageKnownMax = 4096
 /** References in one batch of a replay. */
@@ -90,132 +87,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   if (made !== undefined) for (const path of [folder, made]) await nodeFileSystem.syncFolder(dirname(path))
   const unlock = lockFolder(folder)
   try {
-    const journal = new SegmentedJournal(options, unlock, await findState(options))
+    const journal = new SegmentedJournal(options, unlock, await findState(folder, options.report ?? (() => {})))
     return journal
   } catch (error) {
     unlock()
     throw error
-  }
-}
-
-/** What was found on disk at start. */
-interface FoundState {
-  readonly segments: SegmentFile[]
-  readonly consumers: Map<string, Position>
-  readonly nextSequence: number
-  readonly nextSegment: number
-  readonly tornBytes: number
-  readonly damage: readonly Damage[]
-}
-
-async function findState({ folder, report }: JournalOptions): Promise<FoundState> {
-  const saved = await loadPositions(folder)
-  if (saved === null)
-    report?.(`${join(folder, 'consumers.json')} is damaged: consumers begin at the oldest record again`)
-  const reading = new AsyncSegments(folder)
-  try {
-    const segments: SegmentFile[] = []
-    for (const name of (await fs.readdir(folder)).sort()) {
-      const number = segmentOfFileName(name)
-      if (number !== null) segments.push(await findSegment(folder, number, reading, report))
-    }
-    const repaired = await repairEnd(folder, segments, reading, report)
-    guessLostNumbers(segments, repaired.nextSequence)
-    const positions = [...(saved?.consumers.values() ?? [])]
-    return {
-      ...repaired,
-      segments,
-      consumers: new Map(saved?.consumers),
-      // A consumer's position is never ahead of what comes next, or it would pass over it.
-      nextSequence: Math.max(repaired.nextSequence, saved?.nextSequence ?? 1, ...positions),
-      nextSegment: Math.max((segments.at(-1)?.header.segment ?? 0) + 1, saved?.nextSegment ?? 1),
-    }
-  } finally {
-    await reading.close()
-  }
-}
-
-async function findSegment(
-  folder: string,
-  number: number,
-  reading: AsyncSegments,
-  report: JournalOptions['report'],
-): Promise<SegmentFile> {
-  const header = await reading.run(readSegmentHeader(number, new Map()))
-  const { size, mtimeMs } = await fs.stat(join(folder, segmentFileName(number)))
-  if (header === null && size >= firstFrameOffset)
-    report?.(`journal segment ${number} has no readable header; its ${size} bytes are passed over`)
-  const unknown = { segment: number, firstSequence: 0, salt: randomBytes(8), createdMs: unknownMs, partsFrom: 1 }
-  return { header: header ?? unknown, length: size, writtenMs: mtimeMs }
-}
-
-/**
- * Gives segments whose header was lost a first number that is too high rather than too low: reading then begins before them, and nothing is
- * deleted too early. The first of all is not passed over.
- */
-function guessLostNumbers(segments: SegmentFile[], nextSequence: number): void {
-  let next = nextSequence
-  for (let n = segments.length - 1; n >= 0; n -= 1) {
-    const segment = segments[n]
-    if (segment === undefined) continue
-    const { header, ...rest } = segment
-    const firstSequence = n === 0 ? 1 : next
-    if (header.createdMs === unknownMs) segments[n] = { ...rest, header: { ...header, firstSequence } }
-    next = segments[n]?.header.firstSequence ?? next
-  }
-}
-
-/**
- * Cuts what is torn off the last segment; nothing was ever acknowledged behind the last sound record. Also finds the number that comes next:
- * from the last segment whose header says where it began, and all after it.
- */
-async function repairEnd(
-  folder: string,
-  segments: SegmentFile[],
-  reading: AsyncSegments,
-  report: JournalOptions['report'],
-): Promise<Pick<FoundState, 'nextSequence' | 'tornBytes' | 'damage'>> {
-  const last = segments.at(-1)
-  if (last === undefined) return { nextSequence: 1, tornBytes: 0, damage: [] }
-  const { segment, createdMs } = last.header
-  const scan = await scanWhole(last, reading)
-  const damage = [...scan.damage]
-  let nextSequence = scan.sequence
-  for (let n = segments.length - 1; n > 0 && segments[n]?.header.createdMs === unknownMs; n -= 1) {
-    const before = segments[n - 1]
-    const found = before === undefined ? null : await scanWhole(before, reading)
-    nextSequence = Math.max(nextSequence, found?.sequence ?? 1)
-  }
-  const tornBytes = Math.max(0, last.length - scan.soundEnd)
-  const path = join(folder, segmentFileName(segment))
-  if (last.length < firstFrameOffset) {
-    // Died while beginning it: nothing can be in it.
-    await fs.unlink(path)
-    segments.pop()
-  } else if (tornBytes > 0 && createdMs !== unknownMs) {
-    report?.(`journal segment ${segment}: cut ${tornBytes} bytes behind the last sound record`)
-    await cut(path, scan.soundEnd)
-    last.length = scan.soundEnd
-  }
-  return { nextSequence: Math.max(1, nextSequence), tornBytes, damage }
-}
-
-async function scanWhole({ header }: SegmentFile, reading: AsyncSegments): Promise<SegmentScan> {
-  const scan = new SegmentScan(header, firstFrameOffset, header.firstSequence)
-  while (!scan.done) {
-    const bytes = await reading.read({ segment: header.segment, ...scan.want })
-    scan.take(bytes ?? Buffer.alloc(0))
-  }
-  return scan
-}
-
-async function cut(path: string, length: number): Promise<void> {
-  const file = await fs.open(path, 'r+')
-  try {
-    await file.truncate(length)
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }
 
@@ -616,213 +492,6 @@ class SegmentedJournal implements Journal {
     if (first === undefined) return 0
     const open = this.#partsFrom() ?? first.header.segment
     return Math.min(first.header.segment, first.header.partsFrom, open)
-  }
-}
-
-interface CursorSource {
-  readonly end: () => Position
-  readonly recent: () => readonly RecordRef[]
-  readonly segments: () => readonly SegmentFile[]
-  readonly read: (segment: number, offset: number, length: number) => Promise<Buffer | null>
-  readonly damaged: (damage: Damage) => void
-}
-
-/** Walks the references in order: from memory near the end, from the files before that. */
-class Cursor {
-  readonly #source: CursorSource
-  #position: Position
-  /** Where in the files the position is, when that is known. */
-  #place: { readonly segment: number; readonly offset: number } | null = null
-  #scan: { readonly segment: SegmentFile; readonly scan: SegmentScan } | null = null
-  #ahead: RecordRef[] = []
-
-  constructor(position: Position, source: CursorSource) {
-    this.#position = position
-    this.#source = source
-  }
-
-  /** At most `max` references; none when the end is reached. */
-  async next(max: number): Promise<readonly RecordRef[]> {
-    if (this.#ahead.length === 0) this.#position = Math.max(this.#position, this.#oldest())
-    const refs = this.#ahead.length === 0 ? this.#fromRecent(max) : null
-    if (refs !== null) return this.#deliver(refs)
-    while (this.#ahead.length === 0) {
-      if (this.#position >= this.#source.end()) return []
-      if (!(await this.#readAhead())) return []
-    }
-    return this.#deliver(this.#ahead.splice(0, max))
-  }
-
-  #deliver(refs: readonly RecordRef[]): readonly RecordRef[] {
-    const last = refs.at(-1)
-    if (last !== undefined) this.#position = last.sequence + 1
-    return refs
-  }
-
-  /** Null when memory does not reach back that far. */
-  #fromRecent(max: number): readonly RecordRef[] | null {
-    const recent = this.#source.recent()
-    const first = recent[0]
-    if (first === undefined || first.sequence > this.#position) return null
-    let low = 0
-    let high = recent.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((recent[middle]?.sequence ?? 0) < this.#position) low = middle + 1
-      else high = middle
-    }
-    const refs = recent.slice(low, low + max)
-    const last = refs.at(-1)
-    if (last !== undefined) {
-      this.#scan = null
-      this.#place = { segment: last.place[0], offset: last.place[1] + last.place[2] }
-    }
-    return refs
-  }
-
-  #oldest(): Position {
-    return this.#source.segments()[0]?.header.firstSequence ?? this.#source.end()
-  }
-
-  /** Reads one window of a segment; false when there is none left. */
-  async #readAhead(): Promise<boolean> {
-    this.#scan ??= this.#startScan()
-    if (this.#scan === null) return false
-    const { segment, scan } = this.#scan
-    const { offset, length } = scan.want
-    const wanted = Math.max(0, Math.min(length, segment.length - offset))
-    const bytes = await this.#source.read(segment.header.segment, offset, wanted)
-    const end = this.#source.end()
-    for (const ref of scan.take(bytes ?? Buffer.alloc(0))) {
-      if (ref.sequence >= this.#position && ref.sequence < end) this.#ahead.push(ref)
-    }
-    for (const damage of scan.damage.splice(0)) this.#source.damaged(damage)
-    return !scan.done || this.#endScan(segment, scan, bytes?.length === wanted)
-  }
-
-  #startScan(): { readonly segment: SegmentFile; readonly scan: SegmentScan } | null {
-    const segments = this.#source.segments()
-    const place = this.#place
-    const segment =
-      place === null
-        ? (segments.findLast(({ header }) => header.firstSequence <= this.#position) ?? segments[0])
-        : segments.find(({ header }) => header.segment >= place.segment)
-    if (segment === undefined) return null
-    const isThere = place !== null && place.segment === segment.header.segment
-    const scan = isThere
-      ? new SegmentScan(segment.header, place.offset, this.#position)
-      : new SegmentScan(segment.header, firstFrameOffset, segment.header.firstSequence)
-    return { segment, scan }
-  }
-
-  /** Decides where reading goes on; false when it cannot before more is written. */
-  #endScan(segment: SegmentFile, scan: SegmentScan, isWhole: boolean): boolean {
-    this.#scan = null
-    const number = segment.header.segment
-    const isLast = this.#source.segments().at(-1) === segment
-    if (isWhole && (isLast || scan.fileEnd < segment.length)) {
-      this.#place = { segment: number, offset: scan.fileEnd }
-      return scan.fileEnd < segment.length || this.#ahead.length > 0
-    }
-    if (scan.soundEnd < scan.fileEnd) {
-      const length = scan.fileEnd - scan.soundEnd
-      this.#source.damaged({ segment: number, offset: scan.soundEnd, length, lostRecords: 0 })
-    }
-    this.#place = { segment: number + 1, offset: firstFrameOffset }
-    return true
-  }
-}
-
-interface ConsumerSource {
-  readonly position: () => Position
-  readonly cursor: (position: Position) => Cursor
-  readonly end: () => Position
-  /** Resolves when the end is no longer `end`, when this closes, or when `signal` aborts. */
-  readonly grown: (end: Position, signal: AbortSignal | undefined) => Promise<void>
-  readonly isClosed: () => boolean
-  readonly commit: (position: Position) => Promise<void>
-  readonly lag: () => Lag
-  readonly closed: () => void
-}
-
-class JournalConsumer implements Consumer {
-  readonly name: string
-  readonly #source: ConsumerSource
-  #cursor: Cursor
-  #isClosed = false
-
-  constructor(name: string, source: ConsumerSource) {
-    this.name = name
-    this.#source = source
-    this.#cursor = source.cursor(source.position())
-  }
-
-  get position(): Position {
-    return this.#source.position()
-  }
-
-  async next(recordsMax: number, signal?: AbortSignal): Promise<readonly RecordRef[]> {
-    while (!this.#isDone(signal)) {
-      const end = this.#source.end()
-      const refs = await this.#cursor.next(Math.max(1, recordsMax))
-      if (refs.length > 0) return refs
-      if (!this.#isDone(signal)) await this.#source.grown(end, signal)
-    }
-    return []
-  }
-
-  seek(position: Position): void {
-    this.#cursor = this.#source.cursor(position)
-  }
-
-  commit(position: Position): Promise<void> {
-    return this.#source.commit(position)
-  }
-
-  lag(): Lag {
-    return this.#source.lag()
-  }
-
-  close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#source.closed()
-  }
-
-  #isDone(signal: AbortSignal | undefined): boolean {
-    return this.#isClosed || this.#source.isClosed() || signal?.aborted === true
-  }
-}
-
-/** Gathers commits of positions: one save is under way at a time, and those who came meanwhile share the next. */
-class PositionSaver {
-  readonly #write: () => Promise<void>
-  #running: Promise<void> | null = null
-  #next: Promise<void> | null = null
-
-  constructor(write: () => Promise<void>) {
-    this.#write = write
-  }
-
-  /** Resolves when what is current now has been saved. */
-  save(): Promise<void> {
-    if (this.#running === null) return this.#start()
-    this.#next ??= this.#running
-      .catch(() => {})
-      .then(() => new Promise((resolve) => setTimeout(resolve, positionsEveryMs)))
-      .then(() => {
-        this.#next = null
-        return this.#start()
-      })
-    return this.#next
-  }
-
-  #start(): Promise<void> {
-    const running = this.#write().finally(() => {
-      if (this.#running === running) this.#running = null
-    })
-    this.#running = running
-    return running
   }
 }
 

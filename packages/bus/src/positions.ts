@@ -78,3 +78,38 @@ function parseObject(text: string): Record<string, unknown> | null {
 function isPosition(value: unknown): value is Position {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
+
+/** Commits of positions are gathered this long. */
+const positionsEveryMs = 50
+
+/** Gathers commits of positions: one save is under way at a time, and those who came meanwhile share the next. */
+export class PositionSaver {
+  readonly #write: () => Promise<void>
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  constructor(write: () => Promise<void>) {
+    this.#write = write
+  }
+
+  /** Resolves when what is current now has been saved. */
+  save(): Promise<void> {
+    if (this.#running === null) return this.#start()
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => new Promise((resolve) => setTimeout(resolve, positionsEveryMs)))
+      .then(() => {
+        this.#next = null
+        return this.#start()
+      })
+    return this.#next
+  }
+
+  #start(): Promise<void> {
+    const running = this.#write().finally(() => {
+      if (this.#running === running) this.#running = null
+    })
+    this.#running = running
+    return running
+  }
+}
