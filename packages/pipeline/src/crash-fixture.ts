@@ -25,14 +25,19 @@ export function bodyOf(id: number): Buffer {
 }
 
 async function main(): Promise<void> {
-  mkdirSync(join(home, 'rules'), { recursive: true })
+  for (const folder of ['rules', 'decoders']) mkdirSync(join(home, folder), { recursive: true })
   const rulePath = join(home, 'rules/local_rules.xml')
   writeFileSync(
     rulePath,
-    '<group name="test,">\n<rule id="200001" level="5"><decoded_as>json</decoded_as><field name="verb">create</field>' +
-      '<description>made $(auditID)</description></rule>\n</group>\n',
+    [
+      '<group name="test,">',
+      '<rule id="1" level="0" noalert="1"><category>syslog</category><description>root</description></rule>',
+      '<rule id="200001" level="5"><if_sid>1</if_sid><field name="verb">create</field>',
+      '<description>made $(auditID)</description></rule>',
+      '</group>\n',
+    ].join('\n'),
   )
-  const decoderPath = join(home, 'rules/decoders.xml')
+  const decoderPath = join(home, 'decoders/decoders.xml')
   writeFileSync(
     decoderPath,
     '<decoder name="json">\n<prematch>^{</prematch>\n<plugin_decoder>JSON_Decoder</plugin_decoder>\n</decoder>\n',

@@ -43,6 +43,8 @@ export interface PipelineFigures extends Omit<PipelineStats, 'alertsByLevel'> {
 }
 
 export interface Pipeline {
+  /** Warnings of the ruleset that it was started with. */
+  readonly problems: readonly Problem[]
   /** As of the last half second. */
   figures(): PipelineFigures
   /** Goes over to other ruleset files at one place in the journal; with an error among the problems the old ones go on. */
@@ -77,6 +79,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
 }
 
 class Host implements Pipeline {
+  problems: readonly Problem[] = []
   readonly #options: PipelineOptions
   readonly #consumer: Consumer
   #conductorOptions: ConductorOptions | null = null
@@ -165,6 +168,7 @@ class Host implements Pipeline {
       worker.on('message', (message: FromConductor) => {
         if (message.kind === 'ready') {
           isReady = true
+          this.problems = message.problems
           this.#restartMs = restartFirstMs
           this.#begin(message.position)
           resolve()
