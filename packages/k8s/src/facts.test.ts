@@ -205,7 +205,7 @@ describe('facts of objects', () => {
       'update',
       '{"spec":{"ephemeralContainers":[{"image":"e","securityContext":{"privileged":true}}]}}',
       '{}',
-      { podSecurity: ['privileged'], images: ['e'] },
+      { podSecurity: ['privileged'], images: ['e'], repositories: 'e', registries: 'docker.io' },
     ],
     [
       'a refused patch, answered by a Status',

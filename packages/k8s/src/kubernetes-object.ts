@@ -8,7 +8,7 @@
  * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed), `code`; `sourceIP` (the last, the only
  * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent); `final` (true when this event stands for its
  * request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
- * facts of bodies (object-facts.ts): `podSecurity`, `images` (lists), `podServiceAccount`, `rights`, `subjects` (lists), `role`,
+ * facts of bodies (object-facts.ts): `podSecurity`, `images` (lists), `repositories`, `registries` (joined by commas), `podServiceAccount`, `rights`, `subjects` (lists), `role`,
  * `serviceType`, `externalIPs` (list), `tls`, `podSecurityLevel`, `signer`, `requestedSubject` (list), `credentials` (list); telling
  * annotations: `podSecurityViolations`, `podSecurityExempt`, `policyFailure`, `failedOpen`, `legacyToken`, `staleToken`, `deprecated`,
  * `removedRelease`, `truncated`, `unsafeDelete`; `oddAuditID` (true when it is no UUID); `cloud` (object: provider, method, …).

@@ -2,6 +2,7 @@
  * What the written object says, in words that a rule can compare: dangerous rights of roles, subjects of bindings, exposure of services, and
  * so on (the rows of k8s-detections that need more than one member of a body). Only called for writes of the resources named here.
  */
+import { joined, registryOf, repositoryOf } from './image-names.ts'
 import { memberMap, parsed, type Span, stringOf } from './json-bytes.ts'
 import { resultingObject } from './patch-object.ts'
 import { holdsPod, listLengthMax, podFacts } from './pod-template.ts'
@@ -73,7 +74,11 @@ function judgePod(object: JsonRecord, facts: Facts, resource: string): void {
   const pod = podFacts(resource, object)
   if (pod === null) return
   if (pod.findings.length > 0) facts.set('podSecurity', pod.findings)
-  if (pod.images.length > 0) facts.set('images', pod.images)
+  if (pod.images.length > 0) {
+    facts.set('images', pod.images)
+    facts.set('repositories', joined(pod.images, repositoryOf))
+    facts.set('registries', joined(pod.images, registryOf))
+  }
   if (pod.serviceAccount !== undefined && pod.serviceAccount !== '') facts.set('podServiceAccount', pod.serviceAccount)
 }
 

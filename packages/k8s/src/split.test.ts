@@ -352,6 +352,8 @@ describe('the kubernetes object', () => {
         name: 'web-x1',
         podSecurity: ['hostPID', 'hostPath:/etc', 'privileged', 'capabilities:SYS_ADMIN', 'capabilities:NET_ADMIN'],
         images: ['a:1', 'b'],
+        repositories: 'a,b',
+        registries: 'docker.io',
         podServiceAccount: 'sa',
       },
     ],
@@ -366,6 +368,8 @@ describe('the kubernetes object', () => {
         final: 'true',
         podSecurity: ['hostNetwork'],
         images: ['i'],
+        repositories: 'i',
+        registries: 'docker.io',
       },
     ],
     [
