@@ -2,6 +2,10 @@
 
 /** To add one: a file that exports `run(args)`, which returns the object of its last line, and a line here. */
 const benches: Readonly<Record<string, { readonly says: string; readonly load: () => Promise<Bench> }>> = {
+  engine: {
+    says: 'events per second of analyze with a whole ruleset [--events 500000] [--threads 1] [--rules N] [--only mixed,k8s]',
+    load: () => import('./engine.ts'),
+  },
   webhook: {
     says: 'events per second through the receiver until alerts are on disk [--seconds 60] [--single] [--bystander]',
     load: () => import('./webhook.ts'),
