@@ -5,6 +5,7 @@ import { compilePcre2 } from './pcre2.ts'
 import { emitRe2, emitV8 } from './pcre2-emit.ts'
 import { gapTest } from './pcre2-gaps.ts'
 import { hazardOf } from './pcre2-hazard.ts'
+import { linearPrefix } from './pcre2-prefix.ts'
 import { parsePcre2 } from './pcre2-syntax.ts'
 
 function compiled(source: string) {
@@ -157,6 +158,23 @@ describe('pcre2', () => {
     )
   })
 
+  test.each([
+    ['up to what would make it polynomial', '\\s\\d+:\\w+:\\s\\S+\\s\\d+.\\d+.\\d+', ' 1:a: b 2.3', ' 1:a b'],
+    ['a branch each', 'abcd\\d+|efgh.*.*i', 'xefgh', 'efgabcd'],
+  ] as const)('a linear beginning: %s', (_, source, passes, fails) => {
+    const prefix = linearPrefix(rootOf(source))
+    expect(prefix?.test(passes)).toBe(true)
+    expect(prefix?.test(fails)).toBe(false)
+  })
+
+  test.each([
+    ['too short to say much', 'abc.*.*d'],
+    ['one branch without', 'abcd|.*.*a'],
+    ['a back reference', '(a)bcd\\1'],
+  ] as const)('no linear beginning or no more than is sound: %s', (_, source) => {
+    expect(linearPrefix(rootOf(source))?.source ?? null).toBe(source.startsWith('(a)') ? '(a)bcd' : null)
+  })
+
   const piece = fc.constantFrom(
     'a',
     'b',
@@ -206,6 +224,7 @@ describe('pcre2', () => {
           expect(pattern?.test(each)).toBe(found)
           expect(pattern?.end(each) !== noMatch).toBe(found)
           if (gaps !== null) expect(gaps(each)).toBe(found)
+          if (found) expect(linearPrefix(syntax.root)?.test(each) ?? true).toBe(true)
           // A subject long enough to go to re2js, with the same answer: nothing can match in what is added.
           const needs = pattern?.needs ?? null
           if (!found || needs === null) continue

@@ -10,6 +10,7 @@ import { emitRe2, emitV8, type V8Source, visit } from './pcre2-emit.ts'
 import { gapTest } from './pcre2-gaps.ts'
 import { type Hazard, hazardOf } from './pcre2-hazard.ts'
 import { needsOf, prefixesOf } from './pcre2-literals.ts'
+import { linearPrefix } from './pcre2-prefix.ts'
 import { type Node, type Pcre2Syntax, parsePcre2 } from './pcre2-syntax.ts'
 import { noteRunning } from './watchdog.ts'
 
@@ -129,7 +130,7 @@ class Pcre2Pattern implements Pattern {
         ? -1
         : degree <= 1
           ? Number.POSITIVE_INFINITY
-          : Math.floor(stepsMax ** (1 / degree))
+          : lengthMaxFor(degree)
     const matcher = new V8Matcher(this.#v8)
     return degree <= 1 ? matcher : new NotedMatcher(matcher, this)
   }
@@ -138,13 +139,23 @@ class Pcre2Pattern implements Pattern {
     if (this.#safe === undefined) {
       const re2 = emitRe2(this.#syntax.root, this.groupCount)
       try {
-        this.#safe = re2 === null ? null : new Re2Matcher(re2.source, re2.endGroup)
+        this.#safe = re2 === null ? null : new Re2Matcher(re2.source, re2.endGroup, linearPrefix(this.#syntax.root))
       } catch {
         this.#safe = null
       }
     }
     return this.#safe
   }
+}
+
+/**
+ * The longest subject for which a pattern of this degree stays within `stepsMax`. The places where its loops end, and
+ * where the attempt began, are in order, so there are at most length ** degree / degree! ways to choose them.
+ */
+function lengthMaxFor(degree: number): number {
+  let orders = 1
+  for (let factor = 2; factor <= degree; factor++) orders *= factor
+  return Math.floor((stepsMax * orders) ** (1 / degree))
 }
 
 /**
@@ -227,20 +238,24 @@ class NotedMatcher implements Matcher {
   }
 }
 
+/** `prefix` holds for every subject that matches; it is much quicker, so it is asked first. */
 class Re2Matcher implements Matcher {
   readonly #expression: RE2JS
   readonly #endGroup: number
+  readonly #prefix: RegExp | null
 
-  constructor(source: string, endGroup: number) {
+  constructor(source: string, endGroup: number, prefix: RegExp | null) {
     this.#expression = RE2JS.compile(source)
     this.#endGroup = endGroup
+    this.#prefix = prefix
   }
 
   test(subject: string): boolean {
-    return this.#expression.test(subject)
+    return (this.#prefix === null || this.#prefix.test(subject)) && this.#expression.test(subject)
   }
 
   exec(subject: string, groups: string[] | null): number {
+    if (this.#prefix !== null && !this.#prefix.test(subject)) return noMatch
     const matcher = this.#expression.matcher(subject)
     if (!matcher.find()) return noMatch
     if (groups !== null) {
