@@ -50,6 +50,7 @@ const reasons: ReadonlyMap<string, string> = new Map([
 ])
 
 interface Tally {
+  readonly say: (line: string) => void
   flagged: number
   wanted: number
   falseAlerts: number
@@ -125,16 +126,14 @@ function tellAttack(
   if (by !== undefined) {
     tally.flagged++
     tally.passed++
-    console.log(`flagged  ${name}  by ${by.rule} (level ${by.level})`)
+    tally.say(`flagged  ${name}  by ${by.rule} (level ${by.level})`)
   } else if (reason !== undefined) {
     tally.explained++
-    console.log(`missed   ${name}  on purpose: ${reason}`)
+    tally.say(`missed   ${name}  on purpose: ${reason}`)
   } else {
     tally.failed++
     const others = [...new Set(seen.flatMap(({ judged }) => (judged === null ? [] : [judged.rule])))]
-    console.log(
-      `MISSED   ${name}  wanted ${attack.join(', ')}${others.length > 0 ? `, only ${others.join(', ')}` : ''}`,
-    )
+    tally.say(`MISSED   ${name}  wanted ${attack.join(', ')}${others.length > 0 ? `, only ${others.join(', ')}` : ''}`)
   }
 }
 
@@ -147,11 +146,11 @@ function tellBenign(name: string, seen: readonly Seen[], most: number, tally: Ta
     tally.failed++
     tally.falseAlerts += alerts.length
   }
-  console.log(
+  tally.say(
     `${alerts.length <= most ? 'quiet   ' : 'ALARMED '} ${name}  ${alerts.length} alerts above information level, ${seen.length} events`,
   )
   for (const { judged, line } of alerts.slice(0, 20))
-    console.log(`           line ${line}: ${judged.rule} (level ${judged.level}) ${judged.description}`)
+    tally.say(`           line ${line}: ${judged.rule} (level ${judged.level}) ${judged.description}`)
 }
 
 function tellFile(ruleset: Ruleset, data: string, expectation: Expectation, tally: Tally): void {
@@ -159,11 +158,11 @@ function tellFile(ruleset: Ruleset, data: string, expectation: Expectation, tall
   const path = join(data, file)
   if (!existsSync(path)) {
     tally.failed++
-    console.log(`MISSING  ${file}  named in expectations.json, not there`)
+    tally.say(`MISSING  ${file}  named in expectations.json, not there`)
     return
   }
   const seen = replay(ruleset, path, lines !== undefined)
-  console.log(`${file}: ${seen.length} events, ${seen.filter(({ judged }) => judged !== null).length} alerts`)
+  tally.say(`${file}: ${seen.length} events, ${seen.filter(({ judged }) => judged !== null).length} alerts`)
   if (maxAlerts !== undefined) tellBenign(file, seen, maxAlerts, tally)
   for (const [n, name] of (must ?? []).entries()) {
     const wanted = must?.length === attack.length ? [attack[n] ?? ''] : attack
@@ -181,21 +180,21 @@ function tellFile(ruleset: Ruleset, data: string, expectation: Expectation, tall
     if (scenario.benign === true) tellBenign(scenario.scenario, here, 0, tally)
     else if (scenario.optional !== true) tellAttack(scenario.scenario, here, asList(scenario.attack), tally)
     else
-      console.log(
+      tally.say(
         `optional ${scenario.scenario}  ${flags(seen, asList(scenario.attack)) === undefined ? 'silent' : 'may stay silent'}`,
       )
   }
 }
 
 /** Replays DIR; true when nothing failed. */
-export function runDetections(data: string): boolean {
+export function runDetections(data: string, say: (line: string) => void): boolean {
   const expectations: readonly Expectation[] = JSON.parse(readFileSync(join(data, 'expectations.json'), 'utf8'))
   const ruleset = compiled(productSources())
-  const tally: Tally = { flagged: 0, wanted: 0, falseAlerts: 0, passed: 0, failed: 0, explained: 0 }
+  const tally: Tally = { say, flagged: 0, wanted: 0, falseAlerts: 0, passed: 0, failed: 0, explained: 0 }
   for (const expectation of expectations) tellFile(ruleset, data, expectation, tally)
-  if (tally.explained > 0) console.log(`missed on purpose, with the reason above: ${tally.explained}`)
-  console.log(`recall ${tally.flagged}/${tally.wanted}, false alerts ${tally.falseAlerts}`)
-  console.log(`${tally.passed} passed, ${tally.failed} failed`)
+  if (tally.explained > 0) tally.say(`missed on purpose, with the reason above: ${tally.explained}`)
+  tally.say(`recall ${tally.flagged}/${tally.wanted}, false alerts ${tally.falseAlerts}`)
+  tally.say(`${tally.passed} passed, ${tally.failed} failed`)
   return tally.failed === 0
 }
 
@@ -204,5 +203,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (values.data === undefined) {
     console.error('detections: --data DIR is missing; DIR holds expectations.json and the files that it names')
     process.exitCode = 2
-  } else process.exitCode = runDetections(values.data) ? 0 : 1
+  } else process.exitCode = runDetections(values.data, (line) => console.log(line)) ? 0 : 1
 }
