@@ -213,7 +213,9 @@ function sequences(folder: string, ruleset: Ruleset, into: Tally): void {
 
 function regexes(folder: string, into: Tally): void {
   for (const name of jsonFiles(folder)) {
-    const { passed, failed, failures } = runRegexCorpus(name, readJson(join(folder, name)))
+    const cases = readJson(join(folder, name))
+    if (!Array.isArray(cases)) throw new Error(`${join(folder, name)} is no array of cases`)
+    const { passed, failed, failures } = runRegexCorpus(name, cases)
     into.passed += passed
     into.failed += failed
     into.failures.push(...failures.map((failure) => `${name}: ${failure}`))
