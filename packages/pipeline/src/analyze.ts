@@ -18,6 +18,7 @@ import { formatProblem, type Problem } from '@dogwatch/schema'
 import { CorrelateStage } from './correlate-stage.ts'
 import { compile, type EngineSettings } from './engine-parts.ts'
 import { type LineReader, openLines } from './file-lines.ts'
+import { collectGarbage, limitYoungGeneration } from './heap.ts'
 import { MatchPool } from './match-pool.ts'
 import type { MatchPart } from './match-stage.ts'
 import { type LineFormat, MatchStage } from './match-stage.ts'
@@ -86,6 +87,7 @@ const progressMs = 500
 /** See the head of this file. */
 export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigures> {
   const started = performance.now()
+  limitYoungGeneration()
   const settings: EngineSettings = {
     managerName: options.managerName ?? hostname(),
     outputs: { alertsJson: true, alertsText: false, archivesJson: options.archives, archivesText: false },
@@ -93,6 +95,7 @@ export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigure
     mailAlertLevel: 12,
   }
   const { sources, ruleset } = load(options.ruleset, settings)
+  collectGarbage()
   const output = new AnalyzeOutput(options.out, options.archives)
   const reader = openLines(options.in, options.threads > 1 ? jobBytes : pieceBytes)
   const stage = new CorrelateStage(ruleset, settings, (_timeMs, lines) => output.write(lines))

@@ -18,6 +18,7 @@ import { CorrelateStage } from './correlate-stage.ts'
 import { DuplicateLog } from './duplicate-log.ts'
 import { DuplicateWindow, windowSecondsDefault } from './duplicates.ts'
 import { compile } from './engine-parts.ts'
+import { collectGarbage } from './heap.ts'
 import { MatchPool, RulesetRefused } from './match-pool.ts'
 import type { MatchJob, MatchPart } from './match-stage.ts'
 import { ownEventBody } from './own-event.ts'
@@ -451,6 +452,7 @@ async function startPool(
   })
   // While the workers compile, so does this thread.
   const { ruleset, problems } = compile(sources, settings)
+  collectGarbage()
   const pool = await starting
   if (ruleset === null) {
     await pool.close()

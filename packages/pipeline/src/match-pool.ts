@@ -11,6 +11,7 @@ import type { AgentFacts, RulesetSources } from '@dogwatch/engine'
 import type { Redaction } from '@dogwatch/k8s'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import type { EngineSettings } from './engine-parts.ts'
+import { youngGenerationMb } from './heap.ts'
 import { type FromMatchWorker, type MatchWorkerData, partKib, shared, type ToMatchWorker } from './match-protocol.ts'
 import type { MatchJob, MatchPart } from './match-stage.ts'
 
@@ -161,7 +162,10 @@ export class MatchPool {
       agents,
       shared: memory,
     }
-    const worker = new Worker(new URL('./match-worker.ts', import.meta.url), { workerData })
+    const worker = new Worker(new URL('./match-worker.ts', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    })
     const seat: Seat = { worker, words, jobs: [], isReady: false, progress: 0, stillSinceMs: Date.now() }
     let death: Error | null = null
     worker.on('message', (message: FromMatchWorker) => {

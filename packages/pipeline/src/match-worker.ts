@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type JournalReader, openJournalReader } from '@dogwatch/bus'
 import { compile } from './engine-parts.ts'
+import { collectGarbage } from './heap.ts'
 import {
   type FromMatchWorker,
   type MatchWorkerData,
@@ -22,6 +23,7 @@ const readBufferMax = 4 << 20
 let readBuffer = new Uint8Array(1 << 18)
 
 const { ruleset, problems } = compile(data.sources, data.settings)
+collectGarbage()
 tell({ kind: 'ready', problems, isUsable: ruleset !== null })
 
 if (ruleset !== null) {
