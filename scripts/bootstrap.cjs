@@ -227,6 +227,9 @@ function ensureSystemPrograms(verb) {
   }
 }
 
+/** A small young generation: by default V8 lets it grow to many times what our short-lived strings need, and the manager has a memory budget. */
+const nodeFlags = ['--max-semi-space-size=8']
+
 /** Becomes the program where Node can do that (same process id, signals reach it), else runs it as a child. */
 function run(node, args) {
   const path = `${join(modules, '.bin')}${delimiter}${process.env.PATH ?? ''}`
@@ -266,7 +269,7 @@ function runVerb(verb, args) {
   // npm changes to the folder of package.json and leaves the caller's folder in INIT_CWD.
   const caller = process.env.INIT_CWD
   if (known.fromCaller && caller && process.cwd() === root && existsSync(caller)) process.chdir(caller)
-  run(node, [file, ...args])
+  run(node, [...nodeFlags, file, ...args])
 }
 
 module.exports = { runVerb, verbs }
