@@ -41,6 +41,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./k8s-replay.ts'),
   },
   {
+    words: ['k8s', 'tune'],
+    summary: 'propose entries for the lists that silence Kubernetes alerts',
+    load: () => import('./k8s-tune.ts'),
+  },
+  {
+    words: ['k8s', 'blind'],
+    summary: 'say which detections an audit policy leaves blind',
+    load: () => import('./k8s-blind.ts'),
+  },
+  {
     words: ['ruleset', 'check'],
     summary: 'load a ruleset and name every mistake in it',
     load: () => import('./ruleset-check.ts'),
