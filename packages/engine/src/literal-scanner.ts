@@ -25,6 +25,8 @@ export class LiteralScanner {
   /** Stamp of the last scan in which an item's literal was seen, by item. */
   readonly seen: Int32Array
   readonly #classes = new Uint8Array(256)
+  /** 1 for bytes, of either case, that begin a literal's key. */
+  readonly #begins = new Uint8Array(256)
   readonly #width: number
   /** Row of the next state by row and byte class; its complement where literals end. A row is a state's number times the width. */
   readonly #next: Int32Array
@@ -66,6 +68,7 @@ export class LiteralScanner {
     this.#width = classCount
     const { next, ends } = build([...literals.values()], this.#classes, classCount)
     this.#next = Int32Array.from(next, (state) => (ends[state] === null ? state * classCount : ~(state * classCount)))
+    for (let c = 0; c < 256; c++) this.#begins[c] = this.#next[this.#classes[c] as number] === 0 ? 0 : 1
     this.#ends = ends
     this.#isEmpty = literals.size === 0
   }
@@ -76,9 +79,15 @@ export class LiteralScanner {
     if (this.#isEmpty) return stamp
     const next = this.#next
     const classes = this.#classes
+    const begins = this.#begins
     const { length } = text
     let row = 0
     for (let at = from; at < length; at++) {
+      // Most bytes begin no literal: while nothing is under way they cost a single look.
+      if (row === 0) {
+        while (at < length && begins[text.charCodeAt(at) & 255] === 0) at++
+        if (at >= length) break
+      }
       row = next[row + (classes[text.charCodeAt(at) & 255] as number)] as number
       if (row < 0) {
         row = ~row

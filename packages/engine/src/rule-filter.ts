@@ -57,10 +57,10 @@ export class RuleFilter {
     this.#stamp = 0
     this.#missing = event.missingStatics()
     const hasProgram = event.programName !== null
-    const key = event.decoderId * 2 + (hasProgram ? 1 : 0)
+    const key = (event.decoderId * 16 + event.category) * 2 + (hasProgram ? 1 : 0)
     let view = this.#views.get(key)
     if (view === undefined) {
-      view = this.#makeView(event.decoderId, hasProgram)
+      view = this.#makeView(event, hasProgram)
       if (this.#views.size >= scannersMax) this.#views.clear()
       this.#views.set(key, view)
     }
@@ -86,10 +86,10 @@ export class RuleFilter {
     return scanner.seen[index] === this.#stamp
   }
 
-  #makeView(decoderId: number, hasProgram: boolean): DecoderView {
+  #makeView({ decoderId, category }: Event, hasProgram: boolean): DecoderView {
     const asksProgram = ({ conditions }: Rule): boolean => conditions.some(({ element }) => element === 'program_name')
     const children: (ChildList | undefined)[] = Array<undefined>(this.rules.length).fill(undefined)
-    const reached = new Set<Rule>(this.#ruleset.roots)
+    const reached = new Set<Rule>(this.#ruleset.roots.filter((root) => root.category === category))
     for (const rule of reached) {
       const kept = rule.children.filter(
         (child) => (child.decodedAs === 0 || child.decodedAs === decoderId) && (hasProgram || !asksProgram(child)),
