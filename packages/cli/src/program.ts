@@ -112,7 +112,8 @@ function nameOf(command: Command): string {
   return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`
 }
 
-function version(): string {
+/** Version of this package. */
+export function version(): string {
   const text = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')
   return /"version": *"([^"]+)"/.exec(text)?.[1] ?? 'unknown'
 }

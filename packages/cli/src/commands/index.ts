@@ -65,4 +65,19 @@ export const commands: readonly CommandEntry[] = [
     summary: 'run a file of events through a ruleset, offline',
     load: () => import('./analyze.ts'),
   },
+  {
+    words: ['ruleset', 'test'],
+    summary: 'run rule tests: .ini suites and golden files',
+    load: () => import('./ruleset-test.ts'),
+  },
+  {
+    words: ['ruleset', 'profile'],
+    summary: 'CPU time and hits per rule and decoder over a file',
+    load: () => import('./ruleset-profile.ts'),
+  },
+  {
+    words: ['logtest'],
+    summary: 'say what becomes of a log line, and why',
+    load: () => import('./logtest.ts'),
+  },
 ]

@@ -1,18 +1,8 @@
 /** `dogwatch ruleset check`: every mistake of a ruleset in one report. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import {
-  productDir,
-  type RulesetFilesReading,
-  readConfiguration,
-  readRulesetFiles,
-  resolveRuleset,
-  rulesetFromPaths,
-} from '@dogwatch/config'
-import { compileRuleset } from '@dogwatch/engine'
 import { formatProblem } from '@dogwatch/schema'
 import { addExamples, addHome, type CommandModule, counted } from '../command.ts'
-import { CliFailure, exitCodes } from '../failure.ts'
+import { exitCodes } from '../failure.ts'
+import { findRuleset, loadRuleset } from '../ruleset-sources.ts'
 
 interface Options {
   readonly home?: string
@@ -27,10 +17,7 @@ export const command: CommandModule = {
     )
     addHome(command)
     command.option('--json', 'print one JSON object').action((dirs: readonly string[], options: Options) => {
-      const found = dirs.length > 0 ? rulesetFromPaths(dirs) : ofHome(home(options.home))
-      const { texts, problems: unreadable } = readRulesetFiles(found.files)
-      const compiled = compileRuleset(texts)
-      const problems = [...found.problems, ...unreadable, ...compiled.problems]
+      const { texts, problems } = loadRuleset(findRuleset(dirs, () => home(options.home)))
       const errors = problems.filter(({ severity }) => severity === 'error').length
       const counts = {
         decoderFiles: texts.decoders.length,
@@ -61,18 +48,4 @@ export const command: CommandModule = {
       '\nExit status 1: there is an error; the manager would refuse this ruleset. Warnings alone give 0.',
     )
   },
-}
-
-function ofHome(home: string): RulesetFilesReading {
-  const path = join(home, 'etc/ossec.conf')
-  let text: string
-  try {
-    text = readFileSync(path, 'latin1')
-  } catch (cause) {
-    const message = `${path} cannot be read; name the folders of the ruleset, or a home folder with --home`
-    throw new CliFailure(message, exitCodes.impossible, { cause })
-  }
-  const { configuration } = readConfiguration(path, text)
-  if (configuration === null) throw new CliFailure(`${path} has errors; see them with: dogwatch config check ${path}`)
-  return resolveRuleset(configuration, home, { productDir })
 }
