@@ -8,6 +8,7 @@
  */
 import type { Event } from './event.ts'
 import { type FieldSlots, field, foldName, staticFields, staticIndex } from './fields.ts'
+import { printPlainArray } from './json-array.ts'
 import { numberText } from './json-number.ts'
 import { jsonText } from './json-text.ts'
 import { fieldJson, JsonReader, type JsonValue, printCompact, printFormatted } from './json-value.ts'
@@ -192,6 +193,13 @@ export class JsonDecoder {
             const raw = text.slice(at, stringArray.lastIndex)
             at = stringArray.lastIndex
             this.#store(event, step, step.to, raw.replaceAll('","', '", "'), raw.replaceAll('", "', '","'))
+            break
+          }
+          if (nextSlash !== -1 && nextSlash < at) nextSlash = text.indexOf('\\', at)
+          const plain = this.#options.jsonArray === 'array' ? printPlainArray(text, at, nextSlash) : null
+          if (plain !== null) {
+            at = plain.end
+            this.#store(event, step, step.to, plain.formatted, plain.compact)
             break
           }
           const reader = new JsonReader(text, at)
