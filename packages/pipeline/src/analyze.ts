@@ -145,7 +145,7 @@ type Run = (reader: LineReader, take: (part: MatchPart) => void) => Promise<void
 /** Everything in this thread: match hands its own buffers to correlate. */
 function alone(options: AnalyzeOptions, settings: EngineSettings, ruleset: Ruleset): Run {
   return async (reader, take) => {
-    const match = new MatchStage({ ...stageOptions(settings), ruleset, emit: take, isForeign: false })
+    const match = new MatchStage({ ...stageOptions(settings), ruleset, emit: take })
     const { format, location, timeMs } = lineOptions(options)
     for (let job = 0, bytes = reader.next(); bytes !== null; job += 1, bytes = reader.next()) {
       match.run({ kind: 'lines', job, bytes, format, location, timeMs, fromEvent: 0 })

@@ -6,7 +6,7 @@
  * jobs with it to the next one, which leaves out what was delivered; a record that kills three workers is passed over and reported by `onSkipped`; a pool
  * that cannot make workers any more calls `onFailure`.
  */
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { AgentFacts, RulesetSources } from '@dogwatch/engine'
 import type { Redaction } from '@dogwatch/k8s'
 import { formatProblem, type Problem } from '@dogwatch/schema'
@@ -50,6 +50,8 @@ interface OpenJob {
 interface Seat {
   worker: Worker
   readonly words: Int32Array
+  /** Buffers of parts that are done with go back here. */
+  readonly buffers: MessagePort
   /** Oldest first; the first is the one at work. */
   jobs: OpenJob[]
   isReady: boolean
@@ -113,12 +115,16 @@ export class MatchPool {
     this.#give({ job, events: 0, deaths: 0 })
   }
 
-  /** The owner is done with a part. */
+  /** The owner is done with a part: its batch goes back to the worker and must not be looked at any more. */
   taken(part: MatchPart): void {
     const seat = this.#seatOf.get(part)
     if (!seat) return
+    this.#seatOf.delete(part)
     Atomics.sub(seat.words, shared.outstandingKib, partKib(part))
     Atomics.notify(seat.words, shared.outstandingKib)
+    if (part.batch === null) return
+    const { words, bytes } = part.batch
+    seat.buffers.postMessage({ words, bytes }, [words, bytes])
   }
 
   setAgents(agents: readonly (readonly [string, AgentFacts])[]): void {
@@ -153,6 +159,8 @@ export class MatchPool {
     const memory = new SharedArrayBuffer(shared.length * 4)
     const words = new Int32Array(memory)
     const agents = this.#agents
+    const { port1, port2 } = new MessageChannel()
+    port1.unref()
     const workerData: MatchWorkerData = {
       sources,
       settings,
@@ -161,12 +169,22 @@ export class MatchPool {
       journalFolder,
       agents,
       shared: memory,
+      buffers: port2,
     }
     const worker = new Worker(new URL('./match-worker.ts', import.meta.url), {
       workerData,
+      transferList: [port2],
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     })
-    const seat: Seat = { worker, words, jobs: [], isReady: false, progress: 0, stillSinceMs: Date.now() }
+    const seat: Seat = {
+      worker,
+      words,
+      buffers: port1,
+      jobs: [],
+      isReady: false,
+      progress: 0,
+      stillSinceMs: Date.now(),
+    }
     let death: Error | null = null
     worker.on('message', (message: FromMatchWorker) => {
       if (message.kind === 'ready') {
@@ -179,6 +197,7 @@ export class MatchPool {
       death = error instanceof Error ? error : new Error(String(error))
     })
     worker.on('exit', (code) => {
+      port1.close()
       const error = death ?? new Error(`a match worker ended with code ${code}`)
       if (!seat.isReady) onEarlyDeath(error)
       if (!this.#isClosing) this.#replace(seat, error)

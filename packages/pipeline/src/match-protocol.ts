@@ -1,4 +1,5 @@
 /** What the thread with the pool and a match worker say to each other. */
+import type { MessagePort } from 'node:worker_threads'
 import type { AgentFacts, RulesetSources } from '@dogwatch/engine'
 import type { Redaction } from '@dogwatch/k8s'
 import type { Problem } from '@dogwatch/schema'
@@ -16,6 +17,8 @@ export interface MatchWorkerData {
   /** Shared words, see `shared`. */
   readonly shared: SharedArrayBuffer
   readonly agents: readonly (readonly [string, AgentFacts])[]
+  /** Where buffers (`BatchBuffers`) come back when their batch is done with. */
+  readonly buffers: MessagePort
 }
 
 export type ToMatchWorker =

@@ -62,6 +62,12 @@ export interface MatchPart {
   readonly oversizeEvents: number
 }
 
+/** What a batch is written into; it grows as needed. */
+export interface BatchBuffers {
+  readonly words: ArrayBuffer
+  readonly bytes: ArrayBuffer
+}
+
 export interface MatchStageOptions {
   readonly ruleset: Ruleset
   readonly settings: EngineSettings
@@ -71,8 +77,8 @@ export interface MatchStageOptions {
   /** The bytes of a record; null when they are damaged or gone. */
   readonly read: (ref: RecordRef) => BusRecord | null
   readonly emit: (part: MatchPart) => void
-  /** Batches have buffers of their own that can be sent away; else they are good until `emit` returns. */
-  readonly isForeign: boolean
+  /** Buffers in place of those that `emit` sent away with a batch. Without it a batch is good until `emit` returns. */
+  readonly refill?: () => BatchBuffers
 }
 
 /** Most events, and most bytes of text, of one part. */
@@ -275,7 +281,7 @@ export class MatchStage {
 
   /** Matches what has been collected and hands it out as a part. */
   #finish(isLast: boolean, endsRecord: number): void {
-    const { emit, isForeign } = this.#options
+    const { emit, refill } = this.#options
     const inputs = this.#inputs
     const writer = this.#writer
     if (inputs.length === 0 && !isLast && this.#quarantined.length === 0) return
@@ -283,7 +289,7 @@ export class MatchStage {
     const part: MatchPart = {
       job: this.#job,
       isLast,
-      batch: inputs.length === 0 ? null : isForeign ? writer.finish() : writer.view(),
+      batch: inputs.length === 0 ? null : writer.view(),
       count: inputs.length,
       timeMs: inputs[0]?.timeMs ?? 0,
       keys: this.#hasKeys ? this.#keys.slice(0, inputs.length * hashWords) : null,
@@ -300,7 +306,11 @@ export class MatchStage {
     this.#lostRecords = 0
     this.#oversizeEvents = 0
     emit(part)
-    if (!isForeign) writer.clear()
+    writer.clear()
+    if (!refill || part.batch === null) return
+    const { words, bytes } = refill()
+    writer.words = new Int32Array(words)
+    writer.bytes = Buffer.from(bytes)
   }
 }
 

@@ -1,5 +1,5 @@
 /** Worker thread: compiles the ruleset, says how that went, then does jobs one after another and sends their parts back. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { type JournalReader, openJournalReader } from '@dogwatch/bus'
 import { compile } from './engine-parts.ts'
 import { collectGarbage } from './heap.ts'
@@ -11,7 +11,7 @@ import {
   shared,
   type ToMatchWorker,
 } from './match-protocol.ts'
-import { type MatchPart, MatchStage } from './match-stage.ts'
+import { type BatchBuffers, type MatchPart, MatchStage } from './match-stage.ts'
 
 const port = parentPort
 if (port === null) throw new Error('match-worker runs as a worker thread only')
@@ -20,6 +20,11 @@ const words = new Int32Array(data.shared)
 const journal: JournalReader | null = data.journalFolder === null ? null : openJournalReader(data.journalFolder)
 /** Records are read into one buffer, grown to the largest seen up to this; larger ones get their own. */
 const readBufferMax = 4 << 20
+/** Sizes of fresh buffers, bytes, and how many are kept. */
+const wordsLength = 1 << 16
+const bytesLength = 1 << 20
+const spareMax = 24
+const spare: BatchBuffers[] = []
 let readBuffer = new Uint8Array(1 << 18)
 
 const { ruleset, problems } = compile(data.sources, data.settings)
@@ -32,7 +37,7 @@ if (ruleset !== null) {
     settings: data.settings,
     split: data.split,
     eventLengthMax: data.eventLengthMax,
-    isForeign: true,
+    refill,
     emit: send,
     read(ref) {
       const wanted = ref.place[2]
@@ -50,6 +55,14 @@ if (ruleset !== null) {
       port.close()
     }
   })
+}
+
+/** Buffers that came back; fresh ones when none has. Taken by hand, since messages do not arrive while a job runs. */
+function refill(): BatchBuffers {
+  for (let got = receiveMessageOnPort(data.buffers); got !== undefined; got = receiveMessageOnPort(data.buffers)) {
+    if (spare.length < spareMax) spare.push(got.message)
+  }
+  return spare.pop() ?? { words: new ArrayBuffer(wordsLength), bytes: new ArrayBuffer(bytesLength) }
 }
 
 function tell(message: FromMatchWorker, transfer: ArrayBuffer[] = []): void {
