@@ -6,7 +6,7 @@ import { builtinModules } from 'node:module'
 import { posix } from 'node:path'
 import { arrayOf, objectOf, textOf } from './json-file.ts'
 
-const words = ['schema', 'pattern', 'config']
+const words = ['schema', 'pattern', 'config', 'query']
 const machinery = ['engine', 'protocol', 'store', 'bus', 'k8s', 'certs', 'sca']
 const edges = ['inputs', 'outputs', 'api', 'client', 'pipeline']
 
@@ -15,6 +15,7 @@ export const roomsKnownBy: Readonly<Record<string, readonly string[]>> = {
   schema: [],
   pattern: ['schema'],
   config: ['schema'],
+  query: ['schema'],
   engine: words,
   protocol: words,
   store: words,
