@@ -2,7 +2,7 @@
  * Rule tests as files: `.ini` suites in the form that rulesets for Wazuh bring, and our golden JSON files. In goes a file's text, out come cases; a case is
  * judged in a session of its own. What a file states wrongly is a failing case, never an exception.
  */
-import { LogtestSession, type Ruleset } from '@dogwatch/engine'
+import { Correlator, LogtestSession, logtestLocation, Matcher, MatchWriter, type Ruleset } from '@dogwatch/engine'
 import { parseLine, type SplitContext } from '@dogwatch/k8s'
 import { latin1 } from './logtest-protocol.ts'
 import { expectationStatus, parsed, resultOf } from './logtest-run.ts'
@@ -108,8 +108,8 @@ const goldenContext: SplitContext = { cluster: 'golden', hash: false }
 const k8sLocation = 'k8s'
 
 /**
- * Cases of a golden file: an array of `{"rule","level","says","log":[…],"format":"log"|"k8s","location"?,"expect":{"rule":id}|{"not":id}}`. The last
- * event decides: it must, or must not, end in that rule with an alert (or, at level 0, in the rule).
+ * Cases of a golden file: an array of `{"rule","level","says","log":[…],"format":"log"|"k8s","queue"?,"location"?,"seconds"?,"expect":{"rule":id}|{"not":id}}`.
+ * The last event decides: it must, or must not, end in that rule. `queue` is the queue byte of the messages, `seconds` the time between two of them.
  */
 export function goldenCases(file: string, text: string): SuiteCase[] {
   let list: unknown
@@ -134,52 +134,67 @@ interface Golden {
   readonly level: number | null
   readonly log: readonly unknown[]
   readonly isK8s: boolean
+  readonly queue: number
   readonly location: string
+  readonly seconds: number
   readonly rule: string
   readonly mustDiffer: boolean
 }
 
 function readGolden(entry: unknown): Golden | string {
   if (!isObject(entry)) return 'a case is an object'
-  const { level, log, format = 'log', location, expect } = entry
+  const { level, log, format = 'log', queue = '1', location, seconds = 1, expect } = entry
   if (!Array.isArray(log) || log.length === 0) return '"log" must be an array of lines or objects'
   if (format !== 'log' && format !== 'k8s') return `"format" must be log or k8s, not ${JSON.stringify(format)}`
-  if (!isObject(expect)) return '"expect" must be {"rule":"…"} or {"not":"…"}'
-  const mustDiffer = expect.not !== undefined
-  const rule = mustDiffer ? expect.not : expect.rule
-  if (typeof rule !== 'string' && typeof rule !== 'number') return '"expect" must be {"rule":"…"} or {"not":"…"}'
+  if (typeof queue !== 'string' || queue.length !== 1) return '"queue" must be one character'
+  if (typeof seconds !== 'number' || !(seconds >= 0)) return '"seconds" must be a number from 0'
+  const ids = isObject(expect) ? [expect.rule, expect.not].filter((id) => id !== undefined) : []
+  const [rule] = ids
+  if (!isObject(expect) || ids.length !== 1 || (typeof rule !== 'string' && typeof rule !== 'number'))
+    return '"expect" must be {"rule":"…"} or {"not":"…"}'
+  const usual = format === 'k8s' ? k8sLocation : queue === '1' ? logtestLocation : 'rootcheck'
   return {
     level: typeof level === 'number' ? level : null,
     log,
     isK8s: format === 'k8s',
-    location: typeof location === 'string' ? location : format === 'k8s' ? k8sLocation : 'stdin',
+    queue: queue.charCodeAt(0),
+    location: typeof location === 'string' ? location : usual,
+    seconds,
     rule: String(rule),
-    mustDiffer,
+    mustDiffer: expect.not !== undefined,
   }
 }
 
-function judgeGolden({ level, log, isK8s, location, rule, mustDiffer }: Golden, ruleset: Ruleset): string | null {
-  const session = new LogtestSession(ruleset)
+function judgeGolden(golden: Golden, ruleset: Ruleset): string | null {
+  const { level, log, isK8s, queue, location, seconds, rule, mustDiffer } = golden
+  const options = {
+    managerName: 'manager',
+    outputs: { alertsJson: true, alertsText: false, archivesJson: true, archivesText: false },
+    dropIncompleteFirewall: false,
+    isLogtest: true,
+  }
+  const correlator = new Correlator(ruleset, options)
+  const matcher = new Matcher(ruleset, options, correlator.decodeState)
+  const writer = new MatchWriter()
   let timeMs = firstMs
+  let number = 0
   let got: readonly [rule: string, level: string, decoder: string] = ['', '', '']
-  let alert = false
   for (const entry of log) {
     const text = latin1(typeof entry === 'string' ? entry : JSON.stringify(entry))
     const { events, rejected } = isK8s ? parseLine(text, goldenContext) : { events: [{ text }], rejected: [] }
     const refused = rejected[0]
     if (refused !== undefined) return `an entry is no audit event: ${refused.detail}`
     for (const event of events) {
-      const answer = session.process({ event: event.text, location: latin1(location), timeMs })
-      timeMs += 1000
-      got = answer === null ? ['', '', ''] : resultOf(parsed(answer))
-      alert = answer?.alert === true
+      writer.clear()
+      matcher.match({ queue, location: latin1(location), body: event.text, timeMs }, writer)
+      const answer = correlator.logtest(writer.view(), number++)
+      got = [String(answer?.rule?.id ?? ''), String(answer?.rule?.level ?? ''), matcher.event.decoder?.name ?? '']
+      timeMs += seconds * 1000
     }
   }
-  const isHit = got[0] === rule && (alert || got[1] === '0')
-  if (mustDiffer) return isHit ? `expected anything but rule ${rule}, got ${shown(got)}` : null
-  if (isHit && (level === null || String(level) === got[1])) return null
-  const wanted = level === null ? '' : `, level ${level}`
-  return `expected rule ${rule}${wanted}, got ${shown(got)}${alert ? '' : ', no alert'}`
+  if (mustDiffer) return got[0] === rule ? `expected anything but rule ${rule}, got ${shown(got)}` : null
+  if (got[0] === rule && (level === null || String(level) === got[1])) return null
+  return `expected rule ${rule}${level === null ? '' : `, level ${level}`}, got ${shown(got)}`
 }
 
 function broken(name: string, reason: string): SuiteCase {
