@@ -1,4 +1,5 @@
 /** The program: flags in, a manager running until a signal ends it. Exit status: 0 ended in order, 1 not quite, 2 the command line is wrong, 3 it could not start. */
+import { flushCompileCache } from 'node:module'
 import { homeOf, isTerminal, logLevel, showsStacks } from './environment.ts'
 import { type Flags, readFlags, usage } from './flags.ts'
 import { type Manager, startManager } from './manager.ts'
@@ -34,6 +35,8 @@ async function run(flags: Flags): Promise<void> {
   }
   if (isEnding) await end(manager, 'SIGTERM')
   else process.stdout.write(manager.banner)
+  // A manager that is killed later has still left the compiled code for the next start.
+  flushCompileCache()
 }
 
 async function end(manager: Manager, signal: NodeJS.Signals): Promise<void> {
