@@ -174,6 +174,65 @@ test('every golden case is judged as it says', () => {
   expect(wrong).toEqual([])
 })
 
+const sshd = 'Nov 24 09:15:02 bastion sshd[7]: '
+
+test.each<[string, string, string, Record<string, string>]>([
+  [
+    'a login',
+    `${sshd}Accepted publickey for bob from 2001:db8::7 port 40022 ssh2: ED25519 SHA256:abc`,
+    'sshd',
+    { dstuser: 'bob', srcip: '2001:db8::7', srcport: '40022' },
+  ],
+  [
+    'a name that holds an address of its own',
+    `${sshd}Failed password for invalid user x from 6.6.6.6 port 1 from 10.9.8.7 port 40022 ssh2`,
+    'sshd',
+    { srcuser: 'x from 6.6.6.6 port 1', srcip: '10.9.8.7', srcport: '40022' },
+  ],
+  ['an empty name', `${sshd}Invalid user  from 10.9.8.7 port 40022`, 'sshd', { srcip: '10.9.8.7', srcport: '40022' }],
+  [
+    'a name as long as a line may be',
+    `${sshd}Invalid user ${' from 6.6.6.6'.repeat(4000)} from 10.9.8.7 port 40022`,
+    'sshd',
+    { srcip: '10.9.8.7', srcport: '40022' },
+  ],
+  [
+    'a name that looks like members of PAM',
+    'Nov 24 09:15:02 bastion ftpd[7]: pam_unix(ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser= rhost=10.9.8.7  user=x rhost=6.6.6.6  user=root',
+    'pam',
+    { uid: '0', euid: '0', tty: 'ftp', srcip: '10.9.8.7', dstuser: 'x rhost=6.6.6.6  user=root' },
+  ],
+  [
+    'a session of PAM, as written today',
+    'Nov 24 09:15:02 bastion su[7]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1000)',
+    'pam',
+    { dstuser: 'root', srcuser: 'bob', uid: '1000' },
+  ],
+  [
+    'a command that looks like members of sudo',
+    'Nov 24 09:15:02 bastion sudo:      bob : TTY=pts/0 ; PWD=/home/bob ; USER=alice ; COMMAND=/bin/echo ; USER=root ; COMMAND=/bin/id',
+    'sudo',
+    {
+      srcuser: 'bob',
+      tty: 'pts/0',
+      pwd: '/home/bob',
+      dstuser: 'alice',
+      command: '/bin/echo ; USER=root ; COMMAND=/bin/id',
+    },
+  ],
+  [
+    'a new account',
+    'Nov 24 09:15:02 bastion useradd[7]: new user: name=eve, UID=1005, GID=1005, home=/home/eve, shell=/bin/bash, from=/dev/pts/1',
+    'useradd',
+    { dstuser: 'eve', uid: '1005', gid: '1005', home: '/home/eve', shell: '/bin/bash' },
+  ],
+])('%s is read into its fields', (_says, event, decoder, data) => {
+  const answer = new LogtestSession(ruleset).process({ event, timeMs: 0 })
+  const seen = JSON.parse(answer?.output ?? '{}')
+  expect(seen.decoder.name).toBe(decoder)
+  expect(seen.data).toMatchObject(data)
+})
+
 test('golden cases are of rules that are there, at their level', () => {
   for (const { rule, level, says } of cases) expect(ruleset.byId.get(rule)?.level, `${rule} ${says}`).toBe(level)
 })
