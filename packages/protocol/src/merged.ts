@@ -1,0 +1,98 @@
+/**
+ * merged.mg: the shared files of a group in one (spec: agent-protocol, part 8).
+ *
+ * In: a group's name and its files, or the bytes of a merged file. Out: bytes, or files. Wrong: a merged file that is cut or names a path outside of its folder
+ * gives null, so that nobody writes it out.
+ */
+import { createHash } from 'node:crypto'
+
+export interface SharedFile {
+  /** Relative, with forward slashes. */
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** Longest chunk of a pushed file, bytes (part 8). */
+export const chunkLengthMax = 900
+/** Most files that are read out of a merged file, and longest name, bytes. */
+const filesMax = 10_000
+const nameLengthMax = 512
+
+/** Name of the file as it is pushed. */
+export const mergedName = 'merged.mg'
+
+/** Whether a group's file may be shared: not hidden, no merged file itself (part 8). */
+export function isSharedName(name: string): boolean {
+  const parts = name.split('/')
+  return (
+    isPlainPath(name) && parts.every((part) => !part.startsWith('.')) && !(parts.at(-1) ?? '').startsWith(mergedName)
+  )
+}
+
+/** Whether bytes can be pushed: agents take chunks as text, and a NUL ends them. */
+export function isSharedText(bytes: Uint8Array): boolean {
+  return !bytes.includes(0)
+}
+
+/** The first line's name of a set of groups: the group's own, or eight digits of a hash for several. */
+export function mergedTitle(groups: readonly string[]): string {
+  const [only = 'default', ...more] = groups
+  return more.length === 0 ? only : createHash('sha256').update(groups.join(',')).digest('hex').slice(0, 8)
+}
+
+/** Builds a merged file; `ar.conf` goes first and may be empty. Files that cannot be shared are left out. */
+export function mergeFiles(title: string, activeResponses: Uint8Array, files: readonly SharedFile[]): Buffer {
+  const parts: Uint8Array[] = [Buffer.from(`#${title}\n`, 'utf8')]
+  for (const { name, bytes } of [{ name: 'ar.conf', bytes: activeResponses }, ...files]) {
+    if (name !== 'ar.conf' && !(isSharedName(name) && isSharedText(bytes))) continue
+    parts.push(Buffer.from(`!${bytes.length} ${name}\n`, 'utf8'), bytes)
+  }
+  return Buffer.concat(parts)
+}
+
+/** Files of several groups as one set: later ones go over earlier ones, and `agent.conf` is joined, each part after a line that says whose it is. */
+export function joinGroups(
+  groups: readonly { readonly group: string; readonly files: readonly SharedFile[] }[],
+): SharedFile[] {
+  const byName = new Map<string, Uint8Array>()
+  for (const { group, files } of groups) {
+    for (const { name, bytes } of files) {
+      if (name !== 'agent.conf') byName.set(name, bytes)
+      else {
+        const head = Buffer.from(`<!-- Source file: ${group}/agent.conf -->\n`, 'utf8')
+        byName.set(name, Buffer.concat([byName.get(name) ?? new Uint8Array(), head, bytes]))
+      }
+    }
+  }
+  return [...byName].map(([name, bytes]) => ({ name, bytes })).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Takes a merged file apart; null when it is cut, has too many files, or a name leads outside. */
+export function splitMerged(merged: Buffer): SharedFile[] | null {
+  const files: SharedFile[] = []
+  for (let at = 0; at < merged.length; ) {
+    const newline = merged.indexOf(10, at)
+    if (newline === -1) return merged[at] === 0x21 ? null : files
+    const line = merged.subarray(at, Math.min(newline, at + nameLengthMax + 32))
+    const head = /^!(\d{1,10}) (.+)$/.exec(line.toString('utf8'))
+    at = newline + 1
+    if (line[0] !== 0x21) continue
+    const [, size = '', name = ''] = head ?? []
+    const end = at + Number(size)
+    if (head === null || !isPlainPath(name) || end > merged.length || files.length >= filesMax) return null
+    files.push({ name, bytes: merged.subarray(at, end) })
+    at = end
+  }
+  return files
+}
+
+/** MD5 of a merged file, hex. */
+export function mergedSum(merged: Uint8Array): string {
+  return createHash('md5').update(merged).digest('hex')
+}
+
+/** A relative path that stays below its folder. */
+function isPlainPath(name: string): boolean {
+  if (name === '' || Buffer.byteLength(name) > nameLengthMax || /[\0\n\r\\]/.test(name)) return false
+  return name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+}
