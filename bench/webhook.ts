@@ -140,6 +140,7 @@ function writeHome(home: string): void {
   </global>
   <ruleset>
     <decoder_dir>ruleset/decoders</decoder_dir>
+    <rule_include>ruleset/rules/0010-rules_config.xml</rule_include>
     <rule_dir>etc/rules</rule_dir>
   </ruleset>
 </ossec_config>
