@@ -1,24 +1,27 @@
 /**
  * osregex (engine.md 6.3 to 6.5): OSSEC's own small pattern language. The first few subjects go through the exact
- * scanner; a pattern that stays in use gets code of its own.
+ * scanner. For a pattern that stays in use, V8's regular expressions run those alternatives that mean the same there
+ * (on short subjects), and code of its own the others.
  */
 import { type Compiled, type Needs, noMatch, type Pattern } from './contract.ts'
 import { literalFilter } from './fold.ts'
 import { type AlternativeMatcher, generatedLengthMax, generateMatcher } from './osregex-code.ts'
 import { osregexHazard } from './osregex-hazard.ts'
 import { osregexNeeds, osregexPrefixes } from './osregex-literals.ts'
+import { type NativeAlternative, nativeAlternative, undecided } from './osregex-native.ts'
 import { scanAlternative, scannedPositions } from './osregex-scanner.ts'
 import { supersetOf } from './osregex-superset.ts'
 import { type OsregexAlternative, type OsregexSyntax, parseOsregex } from './osregex-syntax.ts'
 import { noteRunning } from './watchdog.ts'
 
-/** Runs of the scanner before code is generated. */
+/** Runs of the scanner before anything faster is made. */
 const scansMax = 4
 /** Subjects up to this length cannot keep a pattern busy for long, whatever they hold. */
 const harmlessLengthMax = 2048
 
 const cache = new Map<string, Compiled>()
 const cacheCaptures = new Map<string, Compiled>()
+const natives = new Map<string, NativeAlternative | null>()
 const matchers = new Map<string, AlternativeMatcher>()
 
 /**
@@ -51,11 +54,9 @@ class OsregexPattern implements Pattern {
   #hazard: string | null | undefined
   #filter: ((subject: string) => boolean) | null = null
   #scans = 0
-  #matchers: readonly AlternativeMatcher[] | null = null
+  #runners: readonly Runner[] | null = null
   #watched = false
   #capturing: Pattern | undefined
-  /** The alternative that matched last. */
-  #matched = 0
 
   constructor(source: string, syntax: OsregexSyntax, wanted: boolean) {
     this.source = source
@@ -84,26 +85,17 @@ class OsregexPattern implements Pattern {
   }
 
   test(subject: string): boolean {
-    return this.#run(subject) !== noMatch
+    return this.#run(subject, 'test', null) !== noMatch
   }
 
   end(subject: string): number {
-    return this.#run(subject)
+    return this.#run(subject, 'end', null)
   }
 
   exec(subject: string, groups: string[]): number {
     groups.length = 0
     if (!this.#wanted && this.groupCount > 0) return this.#withGroups().exec(subject, groups)
-    const result = this.#run(subject)
-    if (result === noMatch) return noMatch
-    const count = this.#syntax.alternatives[this.#matched]?.parenCount ?? 0
-    for (let paren = 0; paren + 1 < count; paren += 2) {
-      const from = positions[paren] ?? -1
-      const to = positions[paren + 1] ?? -1
-      if (from < 0 || to < 0) break
-      groups.push(subject.slice(from, to))
-    }
-    return result
+    return this.#run(subject, 'exec', groups)
   }
 
   /** The same pattern with groups wanted: exec() of a pattern without captures is asked for groups all the same. */
@@ -112,55 +104,106 @@ class OsregexPattern implements Pattern {
     return this.#capturing
   }
 
-  #run(subject: string): number {
-    const matchersNow = this.#matchers ?? this.#warmUp()
+  /** `test` answers anything but `noMatch` for yes. */
+  #run(subject: string, want: Want, groups: string[] | null): number {
+    const runners = this.#runners ?? this.#warmUp()
     const filter = this.#filter
     if (filter !== null && !filter(subject)) return noMatch
     if (this.#watched && subject.length > harmlessLengthMax) {
       noteRunning(this)
-      const result = this.#match(matchersNow, subject)
+      const result = this.#match(runners, subject, want, groups)
       noteRunning(null)
       return result
     }
-    return this.#match(matchersNow, subject)
+    return this.#match(runners, subject, want, groups)
   }
 
-  #match(matchersNow: readonly AlternativeMatcher[] | null, subject: string): number {
-    const { alternatives } = this.#syntax
-    for (let at = 0; at < alternatives.length; at++) {
-      const alternative = alternatives[at]
-      if (alternative === undefined) break
-      const matcher = matchersNow?.[at]
-      const result = matcher === undefined ? scan(alternative, subject, this.#wanted) : matcher(subject, positions)
-      if (result !== noMatch) {
-        this.#matched = at
-        return result
-      }
+  #match(runners: readonly Runner[] | null, subject: string, want: Want, groups: string[] | null): number {
+    if (runners === null) return this.#scan(subject, groups)
+    for (const runner of runners) {
+      const result = runner.run(subject, want, groups)
+      if (result !== noMatch) return result
     }
     return noMatch
   }
 
-  /** Counts the scans; null while there is no code yet. */
-  #warmUp(): readonly AlternativeMatcher[] | null {
+  #scan(subject: string, groups: string[] | null): number {
+    for (const alternative of this.#syntax.alternatives) {
+      const result = scan(alternative, subject, this.#wanted)
+      if (result === noMatch) continue
+      if (groups !== null) collect(alternative, subject, groups)
+      return result
+    }
+    return noMatch
+  }
+
+  /** Counts the scans; null while there is nothing better yet. */
+  #warmUp(): readonly Runner[] | null {
     if (this.#scans === 0) {
       this.#filter = filterOf(this.#syntax, this.needs)
       this.#watched = this.cost === 'backtracking'
     }
     if (this.#scans++ < scansMax) return null
-    this.#matchers = this.#syntax.alternatives.map((alternative) => {
-      const { text, anchoredStart, anchoredEnd, parenCount } = alternative
-      if (parenCount > positions.length) positions = new Int32Array(parenCount * 2)
-      if (text.length > generatedLengthMax) return (subject) => scan(alternative, subject, this.#wanted)
-      const key = `${anchoredStart ? '^' : ' '}${anchoredEnd ? '$' : ' '}${this.#wanted ? '1' : '0'}${text}`
-      let matcher = matchers.get(key)
-      if (matcher === undefined) {
-        matcher = generateMatcher(alternative, this.#wanted)
-        matchers.set(key, matcher)
-      }
-      return matcher
-    })
-    return this.#matchers
+    this.#runners = this.#syntax.alternatives.map((alternative) => new Runner(alternative, this.#wanted))
+    return this.#runners
   }
+}
+
+/** What is asked of an alternative: yes or no, the end index, the groups too. */
+type Want = 'test' | 'end' | 'exec'
+
+/** One alternative in the fastest form there is for it. */
+class Runner {
+  readonly #alternative: OsregexAlternative
+  readonly #wanted: boolean
+  readonly #native: NativeAlternative | null
+  #matcher: AlternativeMatcher | null = null
+
+  constructor(alternative: OsregexAlternative, wanted: boolean) {
+    this.#alternative = alternative
+    this.#wanted = wanted
+    this.#native = nativeOf(alternative)
+  }
+
+  run(subject: string, want: Want, groups: string[] | null): number {
+    const native = this.#native
+    if (native !== null && subject.length <= harmlessLengthMax) {
+      if (groups === null) return want === 'end' ? native.end(subject) : native.test(subject) ? 0 : noMatch
+      const result = native.exec(subject, groups)
+      if (result !== undecided) return result
+    }
+    this.#matcher ??= matcherOf(this.#alternative, this.#wanted)
+    const result = this.#matcher(subject, positions)
+    if (groups !== null && result !== noMatch) collect(this.#alternative, subject, groups)
+    return result
+  }
+}
+
+function keyOf({ text, anchoredStart, anchoredEnd }: OsregexAlternative): string {
+  return `${anchoredStart ? '^' : ' '}${anchoredEnd ? '$' : ' '}${text}`
+}
+
+function nativeOf(alternative: OsregexAlternative): NativeAlternative | null {
+  const key = keyOf(alternative)
+  let native = natives.get(key)
+  if (native === undefined) {
+    native = nativeAlternative(alternative)
+    natives.set(key, native)
+  }
+  return native
+}
+
+function matcherOf(alternative: OsregexAlternative, wanted: boolean): AlternativeMatcher {
+  const { text, parenCount } = alternative
+  if (parenCount > positions.length) positions = new Int32Array(parenCount * 2)
+  if (text.length > generatedLengthMax) return (subject) => scan(alternative, subject, wanted)
+  const key = (wanted ? '1' : '0') + keyOf(alternative)
+  let matcher = matchers.get(key)
+  if (matcher === undefined) {
+    matcher = generateMatcher(alternative, wanted)
+    matchers.set(key, matcher)
+  }
+  return matcher
 }
 
 function scan(alternative: OsregexAlternative, subject: string, wanted: boolean): number {
@@ -172,6 +215,16 @@ function scan(alternative: OsregexAlternative, subject: string, wanted: boolean)
   return result
 }
 
+/** Adds the groups whose places are in `positions`, up to the first that is missing. */
+function collect({ parenCount }: OsregexAlternative, subject: string, groups: string[]): void {
+  for (let paren = 0; paren + 1 < parenCount; paren += 2) {
+    const from = positions[paren] ?? -1
+    const to = positions[paren + 1] ?? -1
+    if (from < 0 || to < 0) return
+    groups.push(subject.slice(from, to))
+  }
+}
+
 /** A literal to look for first, where the matcher itself could not see soon that there is nothing to find. */
 function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subject: string) => boolean) | null {
   const dear = alternatives.some(
@@ -179,7 +232,8 @@ function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subje
   )
   if (!dear) return null
   const literals = literalFilter(needs, 3)
-  const superset = supersetOf(alternatives)
+  // V8 finds the beginnings of its own expressions soon.
+  const superset = alternatives.every((alternative) => nativeOf(alternative) !== null) ? null : supersetOf(alternatives)
   if (superset === null) return literals
   const holds = (subject: string): boolean => subject.length > harmlessLengthMax || superset.test(subject)
   return literals === null ? holds : (subject) => literals(subject) && holds(subject)

@@ -1,0 +1,284 @@
+/**
+ * V8 regular expressions for the osregex alternatives whose scan (engine.md 6.4) is plain enough: result, groups and
+ * all. null for the rest; osregex-scanner.ts is the oracle of what comes out of here.
+ *
+ * Plain means that at each byte there is only one thing to do, so that V8 has nothing to find by backtracking:
+ *
+ * - A repetition shares no byte with any item up to the next one that must be there. Then nothing takes over from it,
+ *   its run is as long as can be, and of two attempts the later one never overtakes the earlier one. So when an attempt
+ *   comes to the subject's end, where the scan gives up for good, V8's later starts find nothing either.
+ * - Or it is a gap: the one item behind it (all of whose bytes it could read) takes over at its first byte. If what
+ *   follows up to the next gap fails, the scan resumes behind that byte, where `+` takes one byte unseen if a literal had
+ *   taken over. That is spelled out, no lazy loop. Gaps behind the first must take any byte, else their failure would
+ *   resume an earlier gap; the undo stack has four slots, so a fifth gap must be followed by a single item.
+ */
+import { allBytes, type ByteSet, intersects, setOf, setSource, setWhere } from './byte-set.ts'
+import { noMatch } from './contract.ts'
+import { acceptsAtEnd } from './osregex-scanner.ts'
+import {
+  classTables,
+  kindLiteral,
+  kindParen,
+  type OsregexAlternative,
+  quantifierNone,
+  quantifierStar,
+} from './osregex-syntax.ts'
+
+/** What `NativeAlternative` answers where only the scan can tell. Below every result and `noMatch`. */
+export const undecided = -9
+
+/** Longest alternative, in bytes, that is translated. */
+const lengthMax = 1500
+/** Gaps that the undo stack can hold. */
+const slotsMax = 4
+
+interface Item {
+  /** Place in the alternative's text. */
+  readonly at: number
+  readonly set: ByteSet
+  readonly literal: boolean
+  /** `one`: exactly one byte. */
+  readonly repeat: 'one' | 'plus' | 'star'
+  /** Does the next item take over from this repetition? */
+  readonly gap: boolean
+  /** A parenthesis before the item. */
+  readonly paren: '' | '(' | ')'
+}
+
+interface Layout {
+  readonly items: readonly Item[]
+  /** A parenthesis behind the last item? */
+  readonly closed: boolean
+}
+
+/** How the raw end (6.5) comes from the end of V8's match. */
+type Ending =
+  | { readonly kind: 'byte' }
+  | {
+      readonly kind: 'plus' | 'star'
+      /** The group of V8 that holds the final run. */
+      readonly group: number
+      readonly closed: boolean
+      /** What happens to the pattern's last group when it is empty at the subject's end. */
+      readonly emptyGroup: 'kept' | 'dropped' | 'undecided'
+    }
+
+/** One alternative as V8 runs it. Meant for short subjects: from each start V8 may read all that follows. */
+export class NativeAlternative {
+  readonly #expression: RegExp
+  readonly #ending: Ending
+  /** Numbers of V8's groups for the pattern's groups. */
+  readonly #groups: readonly number[]
+
+  constructor(source: string, ending: Ending, groups: readonly number[]) {
+    this.#expression = new RegExp(source, 'g')
+    this.#ending = ending
+    this.#groups = groups
+  }
+
+  /** The regular expression's source, for tests. */
+  get source(): string {
+    return this.#expression.source
+  }
+
+  /** Does it match? */
+  test(subject: string): boolean {
+    this.#expression.lastIndex = 0
+    return this.#expression.test(subject)
+  }
+
+  /** The raw end index or `noMatch`. */
+  end(subject: string): number {
+    const expression = this.#expression
+    expression.lastIndex = 0
+    const ending = this.#ending
+    if (ending.kind === 'byte') return expression.test(subject) ? expression.lastIndex - 1 : noMatch
+    const found = expression.exec(subject)
+    return found === null ? noMatch : endOf(ending, expression.lastIndex, subject.length, found)
+  }
+
+  /** As `end()`; adds the groups to `groups`. May answer `undecided`, without groups. */
+  exec(subject: string, groups: string[]): number {
+    const expression = this.#expression
+    expression.lastIndex = 0
+    const found = expression.exec(subject)
+    if (found === null) return noMatch
+    const { lastIndex } = expression
+    const ending = this.#ending
+    let count = this.#groups.length
+    if (ending.kind === 'star' && ending.emptyGroup !== 'kept') {
+      if (lastIndex === subject.length && found[ending.group] === '') {
+        if (ending.emptyGroup === 'undecided') return undecided
+        count--
+      }
+    }
+    for (let group = 0; group < count; group++) groups.push(found[this.#groups[group] ?? 0] ?? '')
+    return ending.kind === 'byte' ? lastIndex - 1 : endOf(ending, lastIndex, subject.length, found)
+  }
+}
+
+/** `end`: behind the match; see "The end position" (6.5), and 6.4 for what `last` holds when. */
+function endOf(ending: Exclude<Ending, { kind: 'byte' }>, end: number, length: number, found: RegExpExecArray): number {
+  const size = found[ending.group]?.length ?? 0
+  const start = end - size
+  if (ending.kind === 'plus') return ending.closed || end === length ? start : end
+  if (end === length) return start - 1
+  return ending.closed || size === 0 ? end - 1 : end
+}
+
+/** Translates an alternative; null when it is not plain. */
+export function nativeAlternative(alternative: OsregexAlternative): NativeAlternative | null {
+  if (alternative.text.length > lengthMax) return null
+  const layout = layoutOf(alternative)
+  if (layout === null || !isPlain(alternative, layout)) return null
+  return emit(alternative, layout)
+}
+
+function layoutOf(alternative: OsregexAlternative): Layout | null {
+  const { text, kinds, quantifiers, values, parens } = alternative
+  const items: Item[] = []
+  let paren: Item['paren'] = ''
+  for (let at = 0; at < text.length; ) {
+    if (kinds[at] === kindParen) {
+      // The second of two neighbours would be a literal.
+      if (paren !== '') return null
+      paren = (parens[at] ?? 0) % 2 === 0 ? '(' : ')'
+      at++
+      continue
+    }
+    const literal = kinds[at] === kindLiteral
+    const value = values[at] ?? 0
+    const set = literal ? setOf(value, true) : (classTables[value] ?? allBytes)
+    const quantifier = literal ? quantifierNone : (quantifiers[at] ?? quantifierNone)
+    const repeat = quantifier === quantifierNone ? 'one' : quantifier === quantifierStar ? 'star' : 'plus'
+    items.push({ at, set, literal, repeat, gap: false, paren })
+    paren = ''
+    at += literal ? 1 : repeat === 'one' ? 2 : 3
+  }
+  if (items.length === 0) return null
+  return { items: items.map((item, at) => ({ ...item, gap: isGap(item, items[at + 1]) })), closed: paren !== '' }
+}
+
+function isGap(item: Item, next: Item | undefined): boolean {
+  return item.repeat !== 'one' && next !== undefined && intersects(item.set, next.set)
+}
+
+function isPlain(alternative: OsregexAlternative, { items, closed }: Layout): boolean {
+  const { anchoredStart, anchoredEnd } = alternative
+  const last = items.length - 1
+  if (!anchoredStart && !startsPlainly(items)) return false
+  if (items[last]?.repeat === 'star' && items[last - 1]?.repeat !== 'one') return false
+  let gaps = 0
+  let looping = false
+  for (let at = 0; at <= last; at++) {
+    const item = items[at] as Item
+    if (!endsPlainly(alternative, items, at, looping, closed)) return false
+    if (item.repeat === 'one') {
+      if (looping && !item.literal && items[at - 1]?.gap !== true) return false
+      continue
+    }
+    if (looping && !(item.gap && item.repeat === 'star')) return false
+    looping = false
+    if (at === last) continue
+    if (!item.gap) {
+      if (!standsApart(items, at)) return false
+      continue
+    }
+    const next = items[at + 1] as Item
+    const any = item.set.every((flag) => flag === 1)
+    const single = at + 1 === last ? !anchoredEnd : items[at + 2]?.gap === true
+    if (next.repeat !== 'one' || next.set.some((flag, byte) => flag === 1 && item.set[byte] === 0)) return false
+    if (!any && (gaps > 0 || !next.literal)) return false
+    if (++gaps > slotsMax && !single) return false
+    // A byte taken unseen can hide a match that a later start would find.
+    if (!anchoredStart && item.repeat === 'plus' && next.literal && !single) return false
+    // A token that takes over leaves `looping` up.
+    looping = !next.literal
+  }
+  return true
+}
+
+/** Does a failed attempt go on where V8 would, or where V8 finds nothing in between? */
+function startsPlainly(items: readonly Item[]): boolean {
+  const [first, second] = items
+  if (first === undefined || first.repeat === 'one') return true
+  return first.repeat === 'plus' && !first.gap && (second === undefined || second.repeat === 'one')
+}
+
+/** Has the repetition no byte in common with what may follow it? */
+function standsApart(items: readonly Item[], at: number): boolean {
+  const own = items[at] as Item
+  for (let next = at + 1; next < items.length; next++) {
+    const item = items[next] as Item
+    if (intersects(own.set, item.set)) return false
+    if (item.repeat !== 'star') return true
+  }
+  return true
+}
+
+/** At the subject's end, may the rest be missing in the scan exactly if it may be missing in a regular expression? */
+function endsPlainly(
+  alternative: OsregexAlternative,
+  items: readonly Item[],
+  at: number,
+  looping: boolean,
+  closed: boolean,
+): boolean {
+  const item = items[at] as Item
+  const final = at === items.length - 1
+  const optional = final && item.repeat === 'star'
+  const accepts = (p: number, flag: boolean): boolean =>
+    acceptsAtEnd(alternative, p, flag, false).accepted || acceptsAtEnd(alternative, p, flag, true).accepted
+  if (accepts(item.at, looping) !== optional) return false
+  if (item.paren !== '' && accepts(item.at - 1, looping) !== optional) return false
+  if (item.repeat !== 'one' && accepts(item.at, true) !== final) return false
+  return !final || !closed || accepts(alternative.text.length - 1, looping)
+}
+
+function emit({ anchoredStart, anchoredEnd }: OsregexAlternative, { items, closed }: Layout): NativeAlternative {
+  const end = anchoredEnd ? '(?![^])' : ''
+  const groups: number[] = []
+  let count = 0
+  let source = anchoredStart ? '^' : ''
+  let ending: Ending = { kind: 'byte' }
+  items.forEach((item, at) => {
+    if (item.paren === '(') groups.push(++count)
+    source += item.paren
+    // Behind a start inside its own run the attempt would go as from the run's start.
+    if (at === 0 && !anchoredStart && item.repeat === 'plus') source += `(?<!${setSource(item.set)})`
+    const final = at === items.length - 1 && item.repeat !== 'one'
+    if (!final) {
+      source += item.gap ? gapSource(items, at, end) : itemSource(item)
+      return
+    }
+    const grouped = item.paren === '('
+    const emptyGroup = !grouped ? 'kept' : anchoredEnd && item.set.includes(0) ? 'undecided' : 'dropped'
+    source += grouped ? itemSource(item) : `(${itemSource(item)})`
+    ending = {
+      kind: item.repeat === 'plus' ? 'plus' : 'star',
+      group: grouped ? count : ++count,
+      closed,
+      emptyGroup,
+    }
+  })
+  return new NativeAlternative(source + (closed ? ')' : '') + end, ending, groups)
+}
+
+function itemSource(item: Item): string {
+  return setSource(item.set) + (item.repeat === 'one' ? '' : item.repeat === 'plus' ? '+' : '*')
+}
+
+/** The bytes of the gap at `at`: up to the first place where the next item and all that must follow it stand. */
+function gapSource(items: readonly Item[], at: number, end: string): string {
+  const item = items[at] as Item
+  const next = items[at + 1] as Item
+  let rest = ''
+  let after = at + 2
+  for (; after < items.length && items[after]?.gap !== true; after++) rest += itemSource(items[after] as Item)
+  if (after === items.length) rest += end
+  const unseen = item.repeat === 'plus' ? setSource(item.set) : ''
+  const other = setWhere((byte) => item.set[byte] === 1 && next.set[byte] === 0)
+  const others = other.includes(1) ? `${setSource(other)}*` : ''
+  if (rest === '') return unseen + others
+  return `${unseen}${others}(?:${setSource(next.set)}(?!${rest})${next.literal ? unseen : ''}${others})*`
+}
