@@ -11,16 +11,32 @@ export class Problems {
   warnings = 0
 
   error(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string): void {
-    this.add(problemAt(file, offset, 'error', code, message))
+    this.#at(file, offset, 'error', code, message)
   }
 
   warning(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string): void {
-    this.add(problemAt(file, offset, 'warning', code, message))
+    this.#at(file, offset, 'warning', code, message)
+  }
+
+  /** Looks up the place only of what is kept: in a file of one endless line that is dear. */
+  #at(
+    file: Pick<XmlFile, 'path' | 'text'>,
+    offset: number,
+    severity: Problem['severity'],
+    code: string,
+    message: string,
+  ): void {
+    if (this.list.length < problemsMax) this.add(problemAt(file, offset, severity, code, message))
+    else this.#count(severity)
+  }
+
+  #count(severity: Problem['severity']): void {
+    if (severity === 'error') this.errors++
+    else this.warnings++
   }
 
   add(problem: Problem): void {
-    if (problem.severity === 'error') this.errors++
-    else this.warnings++
+    this.#count(problem.severity)
     if (this.list.length < problemsMax) this.list.push(problem)
   }
 }

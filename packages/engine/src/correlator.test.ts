@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'vitest'
+import { MatchWriter } from './batch.ts'
+import { Correlator } from './correlator.ts'
+import { Matcher } from './matcher.ts'
+import { OutputBuffers } from './output-buffers.ts'
+import type { Ruleset } from './ruleset.ts'
+import { answers, ids, loadTest, noonMs } from './test-ruleset.ts'
+
+const json = '<decoder name="json"><prematch>^{\\s*"</prematch><plugin_decoder>JSON_Decoder</plugin_decoder></decoder>'
+const rule = (id: number, level: number, content: string, more = ''): string =>
+  `<rule id="${id}" level="${level}"${more}>${content}<description>rule ${id}</description></rule>`
+const base = rule(100, 5, '<decoded_as>json</decoded_as>')
+const of = (rules: string, decoders = json): Ruleset => loadTest({ decoders, rules })
+const event = (members: object, at = 0, location?: string) => ({
+  log: JSON.stringify({ k: 'v', ...members }),
+  at,
+  ...(location === undefined ? {} : { location }),
+})
+const times = (count: number, members: object = {}) => Array.from({ length: count }, () => event(members))
+
+type Case = [says: string, rules: string, events: Parameters<typeof ids>[1], ids: number[]]
+const cases: Case[] = [
+  [
+    'frequency F fires on the Fth event',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>', ' frequency="3" timeframe="60"'),
+    times(3),
+    [100, 100, 101],
+  ],
+  [
+    'without frequency one earlier event is enough',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>'),
+    times(2),
+    [100, 101],
+  ],
+  [
+    'events that were used do not count again',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>', ' frequency="3"'),
+    times(6),
+    [100, 100, 101, 100, 100, 101],
+  ],
+  [
+    'what is older than the timeframe does not count',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>', ' frequency="3" timeframe="60"'),
+    [event({}, 0), event({}, 61), event({}, 62), event({}, 63)],
+    [100, 100, 100, 101],
+  ],
+  [
+    'what is exactly as old as the timeframe counts',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>', ' timeframe="60"'),
+    [event({}, 0), event({}, 60)],
+    [100, 101],
+  ],
+  [
+    'same_ wants the value set and equal',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><same_srcip/>'),
+    [event({ srcip: '1' }), event({ srcip: '2' }), event({}), event({ srcip: '1' })],
+    [100, 100, 100, 101],
+  ],
+  [
+    'same_field compares a dynamic field, case and all',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><same_field>f</same_field>'),
+    [event({ f: 'a' }), event({ f: 'A' }), event({ f: 'a' })],
+    [100, 100, 101],
+  ],
+  [
+    'same_location compares the place',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><same_location/>'),
+    [event({}, 0, 'a'), event({}, 0, 'b'), event({}, 0, 'a')],
+    [100, 100, 101],
+  ],
+  [
+    'different_ takes an unset value as different',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><different_srcip/>'),
+    [event({ srcip: '1' }), event({ srcip: '1' }), event({})],
+    [100, 100, 101],
+  ],
+  [
+    'different_field fails on an equal value',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><different_field>f</different_field>'),
+    [event({ f: 'a' }), event({ f: 'a' }), event({ f: 'b' })],
+    [100, 100, 101],
+  ],
+  [
+    'agents are kept apart',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>'),
+    [event({}, 0, '[001] (a) 1->x'), event({}, 0, '[002] (b) 2->x'), event({}, 0, '[001] (a) 1->x')],
+    [100, 100, 101],
+  ],
+  [
+    'global_frequency takes them together',
+    base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><global_frequency/>'),
+    [event({}, 0, '[001] (a) 1->x'), event({}, 0, '[002] (b) 2->x')],
+    [100, 101],
+  ],
+  [
+    'a group counts events of all its rules',
+    rule(100, 5, '<field name="k">a</field><group>g1,</group>') +
+      rule(102, 5, '<field name="k">b</field><group>g1,</group>') +
+      rule(101, 10, '<if_matched_group>g1</if_matched_group>', ' frequency="3"'),
+    [event({ k: 'a' }), event({ k: 'b' }), event({ k: 'a' })],
+    [100, 102, 101],
+  ],
+  [
+    'a rule below two parents is counted twice for a group',
+    rule(90, 3, '<field name="k">a</field>') +
+      rule(91, 3, '<field name="k">b</field>') +
+      rule(100, 5, '<if_sid>90,91</if_sid><group>g1,</group>') +
+      rule(101, 10, '<if_matched_group>g1</if_matched_group>', ' frequency="4"'),
+    Array.from({ length: 3 }, () => event({ k: 'a' })),
+    [100, 100, 101],
+  ],
+  [
+    'if_matched_regex looks at all remembered events',
+    base + rule(101, 10, '<if_sid>100</if_sid><if_matched_regex>"n":1</if_matched_regex>'),
+    [event({ n: 1 }), event({ n: 2 })],
+    [100, 101],
+  ],
+  [
+    'events of level 0 are not remembered',
+    rule(100, 0, '<decoded_as>json</decoded_as>') + rule(101, 10, '<if_matched_sid>100</if_matched_sid>'),
+    times(3),
+    [100, 100, 100],
+  ],
+  [
+    'events below the alert level are',
+    rule(100, 1, '<decoded_as>json</decoded_as>') + rule(101, 10, '<if_matched_sid>100</if_matched_sid>'),
+    times(2),
+    [100, 101],
+  ],
+]
+describe('correlation', () => {
+  for (const [says, rules, events, wanted] of cases) test(says, () => expect(ids(of(rules), events)).toEqual(wanted))
+
+  test('previous_output has the counted events, newest first', () => {
+    const ruleset = of(base + rule(101, 10, '<if_matched_sid>100</if_matched_sid>', ' frequency="3"'))
+    const logs = [event({ n: 1 }), event({ n: 2 }), event({ n: 3 })]
+    const last = answers(ruleset, logs)[2]
+    expect(last?.whole.previous_output).toBe([logs[1]?.log, logs[0]?.log].join('\n'))
+    expect(last?.rule).toMatchObject({ frequency: 3, firedtimes: 1 })
+  })
+
+  test('firedtimes counts per rule, level 0 too', () => {
+    const ruleset = of(rule(100, 0, '<match>a</match>') + rule(101, 3, '<match>b</match>'))
+    expect(answers(ruleset, ['a', 'b', 'a', 'b']).map(({ rule: r }) => r?.firedtimes)).toEqual([1, 1, 2, 2])
+  })
+
+  test('no_counter leaves firedtimes away', () => {
+    expect(answers(of(rule(100, 3, '<options>no_counter</options>')), ['a'])[0]?.rule).not.toHaveProperty('firedtimes')
+  })
+})
+
+const fts =
+  '<decoder name="f"><prematch>^f </prematch><regex offset="after_prematch">^(\\w+) (\\w+) </regex><order>dstuser,thing</order><fts>name,dstuser</fts></decoder>'
+describe('first time seen', () => {
+  const ruleset = of(rule(100, 3, '<decoded_as>f</decoded_as>') + rule(101, 9, '<if_sid>100</if_sid><if_fts/>'), fts)
+  test('fires once for each key', () =>
+    expect(ids(ruleset, ['f bob x ', 'f bob y ', 'f eve x ', 'f bob x '])).toEqual([101, 100, 101, 100]))
+  test('needs a decoder with fts', () => expect(ids(of(rule(101, 9, '<if_fts/>')), ['hello'])).toEqual([0]))
+})
+
+test('check_diff holds when the log changes', () => {
+  const got = answers(of(rule(101, 9, '<match>^out</match><check_diff/>')), ['out 1', 'out 1', 'out 2', 'out 1'])
+  expect(got.map(({ id }) => id)).toEqual([0, 0, 101, 101])
+  expect(got[2]?.whole.previous_log).toBe('out 1')
+  expect(got[2]?.whole.previous_output).toBe('Previous output:\nout 1')
+})
+
+test('the accumulator fills in what earlier events of the id had', () => {
+  const decoders =
+    '<decoder name="a"><prematch>^a </prematch><accumulate> </accumulate><plugin_decoder offset="after_prematch">JSON_Decoder</plugin_decoder></decoder>'
+  const accumulating = of(rule(100, 3, '<srcip>1.2.3.4</srcip><user>bob</user>'), decoders)
+  expect(ids(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', 'a {"id":"7","dstuser":"bob"}'])).toEqual([0, 100])
+  expect(ids(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', 'a {"id":"8","dstuser":"bob"}'])).toEqual([0, 0])
+  expect(
+    ids(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', { log: 'a {"id":"7","dstuser":"bob"}', at: 121 }]),
+  ).toEqual([0, 0])
+})
+
+/** Alert ids of a production run, a batch an event. */
+function produced(ruleset: Ruleset, seconds: readonly number[], log: string): number[] {
+  const options = {
+    managerName: 'manager',
+    outputs: { alertsJson: true, alertsText: false, archivesJson: false, archivesText: false },
+  }
+  const matcher = new Matcher(ruleset, options)
+  const correlator = new Correlator(ruleset, options)
+  const outputs = new OutputBuffers()
+  const writer = new MatchWriter()
+  return seconds.map((at, n) => {
+    matcher.match({ queue: 49, location: 'x', body: log, timeMs: noonMs + at * 1000 }, writer)
+    correlator.consume(writer.finish(), n, outputs)
+    return outputs.take().alerts[0]?.ruleId ?? 0
+  })
+}
+
+describe('ignore windows', () => {
+  const ruleset = of(rule(100, 5, '<match>a</match>') + rule(101, 9, '<if_sid>100</if_sid>', ' ignore="60"'))
+  test('in production the parent takes the place', () =>
+    expect(produced(ruleset, [0, 1, 59, 60, 61], 'a')).toEqual([101, 100, 100, 101, 100]))
+  test('in logtest the rule stays, without alert, and the stamp is cleared afterwards', () =>
+    expect(
+      answers(
+        ruleset,
+        [0, 1, 60, 61, 62].map((at) => ({ log: 'a', at })),
+      ).map(({ id, alert }) => `${id} ${alert}`),
+    ).toEqual(['101 true', '101 false', '101 true', '101 true', '101 false']))
+})
+
+test('alerts follow the options of a rule', () => {
+  const options = (text: string): Ruleset => of(rule(100, 5, `<match>a</match><options>${text}</options>`))
+  expect(produced(options('no_log'), [0], 'a')).toEqual([0])
+  expect(produced(of(rule(100, 1, '<match>a</match>')), [0], 'a')).toEqual([0])
+  expect(produced(of(rule(100, 1, '<match>a</match><options>log_alert</options>')), [0], 'a')).toEqual([100])
+})
