@@ -3,6 +3,7 @@
  * are narrowed by that part's value; what a value leaves is remembered, since the same few values come again and again.
  */
 import type { Event } from './event.ts'
+import { ownCopy } from './latin1.ts'
 import type { Condition, Rule } from './rule.ts'
 
 /** A list is narrowed when at least so many of its members ask for the same part. */
@@ -45,7 +46,7 @@ export class ChildList {
     if (value !== null && value.length > valueLengthMax) return this.#all
     const kept = this.#all.filter((index) => this.#admits(this.#rules[index] as Rule, value))
     if (this.#byValue.size >= valuesMax) this.#byValue.clear()
-    this.#byValue.set(value, kept)
+    this.#byValue.set(value === null ? null : ownCopy(value), kept)
     if (++this.#misses > missesMax && this.#misses > this.#hits) {
       this.#slot = noSlot
       this.#byValue.clear()

@@ -5,6 +5,7 @@ import type { Child, Decoder, DecoderSet } from './decoder.ts'
 import type { Event } from './event.ts'
 import { category, type FieldSlots } from './fields.ts'
 import { JsonDecoder } from './json-decoder.ts'
+import { ownCopy } from './latin1.ts'
 import { ossecAlert, packetFilter, sonicWall, symantecWebSecurity } from './plugins.ts'
 import { Prefilter } from './prefilter.ts'
 
@@ -71,7 +72,7 @@ export class EventDecoder {
     if (known !== undefined) return known
     const decoders = this.#set.withProgram.filter((decoder) => decoder.programName?.test(program) === true)
     if (this.#byProgram.size >= programsMax) this.#byProgram.clear()
-    if (program.length <= 64) this.#byProgram.set(program, decoders)
+    if (program.length <= 64) this.#byProgram.set(ownCopy(program), decoders)
     return decoders
   }
 

@@ -1,5 +1,7 @@
 /** Names of an event's parts: the static fields with a place of their own, and slots for the dynamic ones that a ruleset asks for (spec: engine, part 1). */
 
+import { ownCopy } from './latin1.ts'
+
 /** Static fields in the order in which an alert's `data` lists them (spec: engine, part 13.4), then the GeoIP pair. The index is the field's number. */
 export const staticFields = [
   'protocol',
@@ -82,7 +84,7 @@ export class FieldSlots {
     const seen = this.#seen.get(key)
     if (seen !== undefined) return seen
     const slot = this.#slots.get(foldName(key)) ?? -1
-    if (this.#seen.size < 20_000) this.#seen.set(key, slot)
+    if (this.#seen.size < 20_000) this.#seen.set(ownCopy(key), slot)
     return slot
   }
 }

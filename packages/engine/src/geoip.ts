@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import { type CityResponse, Reader } from 'mmdb-lib'
+import { ownCopy } from './latin1.ts'
 
 /** Addresses whose answer is remembered; senders choose the addresses. */
 const rememberedMax = 20_000
@@ -21,7 +22,7 @@ export function openGeoip(database: Buffer): (address: string) => string | null 
     const text = parts.filter((part) => part !== undefined && part !== '').join(',')
     const answer = text === '' ? null : Buffer.from(text).toString('latin1')
     if (known.size >= rememberedMax) known.clear()
-    known.set(address, answer)
+    known.set(ownCopy(address), answer)
     return answer
   }
 }

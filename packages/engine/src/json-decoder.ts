@@ -12,6 +12,7 @@ import { printPlainArray } from './json-array.ts'
 import { numberText } from './json-number.ts'
 import { jsonText } from './json-text.ts'
 import { fieldJson, JsonReader, type JsonValue, printCompact, printFormatted } from './json-value.ts'
+import { ownCopy } from './latin1.ts'
 
 export interface JsonOptions {
   readonly jsonNull: 'string' | 'discard'
@@ -310,7 +311,8 @@ export class JsonDecoder {
   #leaf(path: string): Leaf {
     const known = this.#leaves.get(path)
     if (known !== undefined) return known
-    const parts = path.split('.')
+    const key = ownCopy(path)
+    const parts = key.split('.')
     const keep = this.#leaves.size < leavesMax
     let node = this.#root
     const nodes = parts.map((part) => {
@@ -324,7 +326,7 @@ export class JsonDecoder {
       return next
     })
     const leaf: Leaf = {
-      key: path,
+      key,
       slot: this.#slots.of(path),
       target: path === 'user' ? -2 : (staticKeys.get(path) ?? -1),
       parts,
@@ -332,7 +334,7 @@ export class JsonDecoder {
       steps: [],
       close: '}'.repeat(parts.length - 1),
     }
-    if (keep) this.#leaves.set(path, leaf)
+    if (keep) this.#leaves.set(key, leaf)
     else this.#isLinear = false
     return leaf
   }
@@ -344,7 +346,7 @@ export class JsonDecoder {
     if (separator.length > separatorLengthMax || from.steps.length >= stepsOfLeafMax || this.#stepCount >= stepsMax)
       return null
     if (to !== this.#start && !this.#leaves.has(to.key)) return null
-    const step: Step = { separator, kind, literal, to, from: null, join: '', opened: [] }
+    const step: Step = { separator: ownCopy(separator), kind, literal, to, from: null, join: '', opened: [] }
     from.steps.push(step)
     this.#stepCount++
     return step

@@ -6,4 +6,9 @@ declare global {
   }
 }
 
-export {}
+/**
+ * A copy with bytes of its own. A slice of a longer string keeps all of that string alive, so what is remembered beyond its event is copied first.
+ */
+export function ownCopy(text: string): string {
+  return Buffer.from(text, 'latin1').latin1Slice()
+}

@@ -6,7 +6,7 @@
 import type { Needs } from '@dogwatch/pattern'
 
 /** Longest piece of a literal that the automaton knows, in bytes: longer ones cost states (and cache), shorter ones cost verifications. */
-const keyLengthMax = 5
+const keyLengthMax = 4
 
 interface Literal {
   readonly text: string
@@ -29,7 +29,7 @@ export class LiteralScanner {
   readonly #begins = new Uint8Array(256)
   readonly #width: number
   /** Row of the next state by row and byte class; its complement where literals end. A row is a state's number times the width. */
-  readonly #next: Int32Array
+  readonly #next: Int16Array | Int32Array
   /** Literals that end at a state; null for most. */
   readonly #ends: (readonly Literal[] | null)[]
   readonly #isEmpty: boolean
@@ -67,7 +67,8 @@ export class LiteralScanner {
     for (let c = 65; c <= 90; c++) this.#classes[c] = this.#classes[c + 32] as number
     this.#width = classCount
     const { next, ends } = build([...literals.values()], this.#classes, classCount)
-    this.#next = Int32Array.from(next, (state) => (ends[state] === null ? state * classCount : ~(state * classCount)))
+    const rows = next.map((state) => (ends[state] === null ? state * classCount : ~(state * classCount)))
+    this.#next = next.length < 32_768 ? Int16Array.from(rows) : Int32Array.from(rows)
     for (let c = 0; c < 256; c++) this.#begins[c] = this.#next[this.#classes[c] as number] === 0 ? 0 : 1
     this.#ends = ends
     this.#isEmpty = literals.size === 0

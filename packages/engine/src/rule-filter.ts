@@ -15,8 +15,10 @@ const scannersMax = 512
 
 interface DecoderView {
   readonly scanner: LiteralScanner
-  /** Children by rule index, narrowed to the decoder; undefined for a rule that its events never reach. */
-  readonly children: (ChildList | undefined)[]
+  readonly decoderId: number
+  readonly hasProgram: boolean
+  /** Children by rule index, narrowed to the decoder; made when first asked for. */
+  readonly children: Map<number, ChildList>
 }
 
 const none = new Int32Array(0)
@@ -49,7 +51,7 @@ export class RuleFilter {
     this.#statics = Int32Array.from(ruleset.rules, ({ conditions }) =>
       conditions.reduce((bits, { element }) => bits | neededStatic(element), 0),
     )
-    this.#view = { scanner: new LiteralScanner([]), children: [] }
+    this.#view = { scanner: new LiteralScanner([]), decoderId: 0, hasProgram: false, children: new Map() }
   }
 
   begin(event: Event): void {
@@ -69,7 +71,18 @@ export class RuleFilter {
 
   /** Indices of the children that the event's decoder and the part that most of them ask for do not rule out. */
   children(rule: Rule): Int32Array {
-    return this.#view.children[rule.index]?.of(this.#event as Event) ?? none
+    if (rule.children.length === 0) return none
+    const view = this.#view
+    let list = view.children.get(rule.index)
+    if (list === undefined) {
+      const kept = rule.children.filter((child) => isOpen(child, view))
+      list = new ChildList(
+        this.rules,
+        Int32Array.from(kept, ({ index }) => index),
+      )
+      view.children.set(rule.index, list)
+    }
+    return list.of(this.#event as Event)
   }
 
   /** Whether the event may match a rule at all. */
@@ -87,23 +100,22 @@ export class RuleFilter {
   }
 
   #makeView({ decoderId, category }: Event, hasProgram: boolean): DecoderView {
-    const asksProgram = ({ conditions }: Rule): boolean => conditions.some(({ element }) => element === 'program_name')
-    const children: (ChildList | undefined)[] = Array<undefined>(this.rules.length).fill(undefined)
     const reached = new Set<Rule>(this.#ruleset.roots.filter((root) => root.category === category))
     for (const rule of reached) {
-      const kept = rule.children.filter(
-        (child) => (child.decodedAs === 0 || child.decodedAs === decoderId) && (hasProgram || !asksProgram(child)),
-      )
-      if (kept.length > 0)
-        children[rule.index] = new ChildList(
-          this.rules,
-          Int32Array.from(kept, ({ index }) => index),
-        )
-      for (const child of kept) reached.add(child)
+      for (const child of rule.children) if (isOpen(child, { decoderId, hasProgram })) reached.add(child)
     }
     const needs = this.#needs.map((need, index) => (reached.has(this.rules[index] as Rule) ? need : null))
-    return { scanner: new LiteralScanner(needs), children }
+    return { scanner: new LiteralScanner(needs), decoderId, hasProgram, children: new Map() }
   }
+}
+
+/** Whether events of a decoder, with or without a program name, can match a rule at all. */
+function isOpen(
+  { decodedAs, conditions }: Rule,
+  { decoderId, hasProgram }: { decoderId: number; hasProgram: boolean },
+): boolean {
+  if (decodedAs !== 0 && decodedAs !== decoderId) return false
+  return hasProgram || !conditions.some(({ element }) => element === 'program_name')
 }
 
 /** Bit of the static field that a condition cannot do without. */
