@@ -12,7 +12,7 @@ import { type Hazard, hazardOf } from './pcre2-hazard.ts'
 import { needsOf, prefixesOf } from './pcre2-literals.ts'
 import { linearPrefix } from './pcre2-prefix.ts'
 import { type Node, type Pcre2Syntax, parsePcre2 } from './pcre2-syntax.ts'
-import { noteRunning } from './watchdog.ts'
+import { mayRun, noteRunning } from './watchdog.ts'
 
 /** Steps that a polynomial pattern may cost in V8 before re2js takes over. */
 const stepsMax = 4_000_000
@@ -224,6 +224,7 @@ class NotedMatcher implements Matcher {
   }
 
   test(subject: string): boolean {
+    if (!mayRun(this.#pattern)) return false
     noteRunning(this.#pattern)
     const result = this.#inner.test(subject)
     noteRunning(null)
@@ -231,6 +232,7 @@ class NotedMatcher implements Matcher {
   }
 
   exec(subject: string, groups: string[] | null): number {
+    if (!mayRun(this.#pattern)) return noMatch
     noteRunning(this.#pattern)
     const result = this.#inner.exec(subject, groups)
     noteRunning(null)

@@ -17,6 +17,24 @@ export function noteRunning(pattern: Pattern | null): void {
   running = pattern
 }
 
+let left: ReadonlySet<Pattern> | null = null
+
+/** Whether a backtracking pattern may run; when not, it answers that it does not match. */
+export function mayRun(pattern: Pattern): boolean {
+  return left === null || !left.has(pattern)
+}
+
+/** Runs `work` with some backtracking patterns left out: they match nothing meanwhile. For the retry of an event on which they ran away. */
+export function withoutPatterns<T>(patterns: ReadonlySet<Pattern>, work: () => T): T {
+  const before = left
+  left = patterns
+  try {
+    return work()
+  } finally {
+    left = before
+  }
+}
+
 const slot = Symbol('dogwatch.pattern.guarded')
 const script = new Script(`globalThis[Symbol.for('dogwatch.pattern.guarded')]()`)
 const key = Symbol.for(slot.description ?? '')

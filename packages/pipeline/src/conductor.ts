@@ -257,8 +257,8 @@ export class Conductor {
   /** What a part carries beside its events. */
   #beside({ quarantined, runaways }: MatchPart): void {
     this.#quarantine.put(quarantined)
-    for (const { pattern, location, length } of runaways) {
-      this.#own(ownEventBody({ event: 'pattern_runaway', pattern, location, length }))
+    for (const { pattern, rules, decoders, location, length } of runaways) {
+      this.#own(ownEventBody({ event: 'pattern_runaway', pattern, rules, decoders, location, length }))
     }
   }
 

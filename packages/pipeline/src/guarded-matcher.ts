@@ -3,11 +3,12 @@
  *
  * In: events. Out: all of them in the writer, in order, each exactly once. Work runs in chunks under one deadline, since a deadline costs as much as
  * matching a few events. When it strikes, the events that were done stay; the one at work has run away if most of the time was its own, and is tried once
- * more, alone, if not. What runs away is kept as an event that nothing matched (archived, no alert of the ruleset), and a `Runaway` tells of it. A
+ * more, alone, if not. The pattern at work then is left out for this event, which is matched again without it: only the rules and decoders that hold the
+ * pattern miss it, and a `Runaway` names them. An event on which no pattern is known to run, or too many do, is kept as one that nothing matched. A
  * thread that was merely not given the processor is told apart by its own CPU time and tries again.
  */
 import type { EventInput, Matcher, MatchWriter, Ruleset } from '@dogwatch/engine'
-import { type Guarded, withDeadline } from '@dogwatch/pattern'
+import { type Guarded, type Pattern, withDeadline, withoutPatterns } from '@dogwatch/pattern'
 import { type AgentTable, type EngineSettings, emptyRuleset, newMatcher } from './engine-parts.ts'
 
 /** A pattern that did not come to an end. */
@@ -19,7 +20,13 @@ export interface Runaway {
   readonly timeMs: number
   /** The pattern at work, where it is known. */
   readonly pattern: string | null
+  /** Rules and decoders that hold the pattern and so did not see the event. */
+  readonly rules: readonly number[]
+  readonly decoders: readonly string[]
 }
+
+/** So many patterns are left out for one event; with one more the event is kept without asking the ruleset. */
+const leftOutMax = 8
 
 /** A chunk, or one event alone, may take this long; the issue asks for 250. */
 const deadlineMs = 240
@@ -62,6 +69,8 @@ export class GuardedMatcher {
     // Where the event at work began; `of` is written last, so it tells whether the rest belongs to it.
     const mark = { count: 0, wordCount: 0, byteLength: 0, startedMs: 0, of: -1 }
     let tries = 0
+    /** Patterns that ran away on the event at work. */
+    const leftOut = new Set<Pattern>()
     const work = (): void => {
       while (at.index < at.end) {
         mark.count = writer.count
@@ -78,8 +87,9 @@ export class GuardedMatcher {
       at.end = Math.min(inputs.length, first + (tries > 0 ? 1 : this.#chunk))
       const cpu = process.threadCpuUsage()
       const startedMs = performance.now()
-      const outcome = this.#deadline(deadlineMs, work)
+      const outcome = this.#deadline(deadlineMs, leftOut.size === 0 ? work : () => withoutPatterns(leftOut, work))
       if (outcome.done) {
+        leftOut.clear()
         if (tries === 0 && at.index - first === this.#chunk) this.#chunk = Math.min(chunkMax, this.#chunk * 2)
         tries = 0
         continue
@@ -97,14 +107,46 @@ export class GuardedMatcher {
       tries += 1
       if (!isOwn || (isStarved && tries < starvedTriesMax)) continue
       const input = inputs[at.index] as EventInput
-      this.#matchBare(input, writer)
       const { location, body, timeMs } = input
-      const pattern = outcome.running?.source ?? null
-      runaways.push({ index: at.index, location, length: body.length, timeMs, pattern })
+      const { running } = outcome
+      runaways.push({
+        index: at.index,
+        location,
+        length: body.length,
+        timeMs,
+        pattern: running?.source ?? null,
+        ...this.#holders(running),
+      })
+      if (running !== null && !leftOut.has(running) && leftOut.size < leftOutMax) {
+        leftOut.add(running)
+        continue
+      }
+      this.#matchBare(input, writer)
+      leftOut.clear()
       at.index += 1
       tries = 0
     }
     return runaways
+  }
+
+  #holders(pattern: Pattern | null): Pick<Runaway, 'rules' | 'decoders'> {
+    if (pattern === null) return { rules: [], decoders: [] }
+    const { rules, decoders } = this.#ruleset
+    const holds = (other: Pattern | null): boolean => other === pattern
+    const tops = [...decoders.withProgram, ...decoders.withoutProgram]
+    return {
+      rules: rules
+        .filter(({ conditions }) => conditions.some((condition) => holds(condition.pattern)))
+        .map(({ id }) => id),
+      decoders: [
+        ...new Set(
+          tops
+            .flatMap((top) => [top, ...top.children.map(({ decoder }) => decoder)])
+            .filter(({ prematch, regex, programName }) => holds(prematch) || holds(regex) || holds(programName))
+            .map(({ ownName }) => ownName),
+        ),
+      ],
+    }
   }
 
   /** Keeps an event without asking the ruleset. */

@@ -18,6 +18,8 @@ export type OwnEvent =
   | {
       readonly event: 'pattern_runaway'
       readonly pattern: string | null
+      readonly rules: readonly number[]
+      readonly decoders: readonly string[]
       readonly location: string
       readonly length: number
     }

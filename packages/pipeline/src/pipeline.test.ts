@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type EventInput, MatchWriter } from '@dogwatch/engine'
+import { Correlator, type EventInput, MatchWriter, OutputBuffers } from '@dogwatch/engine'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AnalyzeError, type AnalyzeOptions, runAnalyze } from './analyze.ts'
@@ -284,9 +284,10 @@ describe('matching under a watchdog', () => {
     expect(bytes(writer)).toBe(bytes(plain))
   })
 
-  test('the event that runs away is kept unmatched and named; its neighbours are as ever', () => {
+  test('a pattern that runs away is left out for that event alone: other rules still see it, its neighbours are as ever', () => {
     const slow =
-      '<rule id="200009" level="9"><if_sid>1</if_sid><regex type="pcre2">^(a+)+\\1b$</regex><description>slow</description></rule>'
+      '<rule id="200009" level="9"><if_sid>1</if_sid><regex type="pcre2">^(a+)+\\1b$</regex><description>slow</description></rule>' +
+      '<rule id="200010" level="8"><if_sid>1</if_sid><match>cb</match><description>other</description></rule>'
     const slowRules = compile({ ...sources, rules: [{ path: 'r.xml', text: ruleText(slow) }] }, settings).ruleset
     if (!slowRules) throw new Error('the slow ruleset does not compile')
     const hostile = { queue: 49, location: 'evil', body: `${'a'.repeat(60)}cb`, timeMs: 5 }
@@ -294,7 +295,12 @@ describe('matching under a watchdog', () => {
     const matcher = new GuardedMatcher(slowRules, settings, () => new Map())
     const runaways = matcher.match([...inputs.slice(0, 50), hostile, ...inputs.slice(50)], writer)
     expect(writer.count).toBe(101)
-    expect(runaways).toMatchObject([{ index: 50, location: 'evil', length: 62, pattern: '^(a+)+\\1b$' }])
+    expect(runaways).toMatchObject([
+      { index: 50, location: 'evil', length: 62, pattern: '^(a+)+\\1b$', rules: [200009], decoders: [] },
+    ])
+    const outputs = new OutputBuffers()
+    new Correlator(slowRules, settings).consume(writer.finish(), 0, outputs)
+    expect(outputs.take().alerts.filter(({ number }) => number === 50)).toMatchObject([{ ruleId: 200010 }])
     const without = new MatchWriter()
     matcher.match([...inputs.slice(0, 50), ...inputs.slice(50)], without)
     expect(without.count).toBe(100)
@@ -370,7 +376,14 @@ describe('offline analysis', () => {
 })
 
 test('an event of ours is ASCII, whatever it quotes', () => {
-  const body = ownEventBody({ event: 'pattern_runaway', pattern: 'ä\u2028', location: 'x', length: 1 })
+  const body = ownEventBody({
+    event: 'pattern_runaway',
+    pattern: 'ä\u2028',
+    rules: [],
+    decoders: [],
+    location: 'x',
+    length: 1,
+  })
   expect(body).toMatch(/^[\x20-\x7e]+$/)
   expect(JSON.parse(body).dogwatch.pattern).toBe('ä\u2028')
 })
