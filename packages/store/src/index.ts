@@ -1,1 +1,31 @@
-export {}
+export {
+  type Appended,
+  appendCountMax,
+  type Bucket,
+  bucketCountMax,
+  type Document,
+  type FieldFacts,
+  type Found,
+  type HistogramRequest,
+  type IndexName,
+  indexNames,
+  type Neighbourhood,
+  offsetMax,
+  type Place,
+  pageCountMax,
+  type SearchAnswer,
+  type SearchRequest,
+  type Selection,
+  type Store,
+  type StoreFigures,
+  type TermsAnswer,
+  type TermsRequest,
+  type TimeRange,
+  termsCountMax,
+} from './contract.ts'
+export { documentOf } from './document-line.ts'
+export { type DuckDbOptions, isStoreThere, openDuckDbStore } from './duckdb-store.ts'
+export { StoreError, type StoreErrorCode } from './error.ts'
+export type { FeedFigures } from './feed.ts'
+export type { ProcessFigures, StoreSettings } from './process-protocol.ts'
+export { type StoreProcess, startStoreProcess } from './store-process.ts'
