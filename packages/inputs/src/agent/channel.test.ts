@@ -1,0 +1,310 @@
+import { aesOnly, type Counter, cipherKeys, eventPayload, type KeyEntry, mergedSum } from '@dogwatch/protocol'
+import type { RecordMeta } from '@dogwatch/schema'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AgentChannel } from './channel.ts'
+import type { AgentChannelOptions, KnownAgent } from './channel-types.ts'
+import { type FakeAgent, fakeAgent } from './fake-agent-fixture.ts'
+
+const entry: KeyEntry = { id: '001', name: 'web', ip: 'any', key: 'aa'.repeat(32) }
+const other: KeyEntry = { id: '002', name: 'db', ip: '10.1.2.3', key: 'bb'.repeat(32) }
+const ack = '#!-agent ack '
+const startup = '#!-agent startup {"version":"v4.14.7"}'
+const keepAlive = '#!-Linux |web |6 |#1 |x86_64 [Debian|debian: 12] - Wazuh v4.14.7\nx merged.mg\n'
+
+const records: { meta: RecordMeta; text: string }[] = []
+/** Puts wait here while `isHeld`; each is let go or refused by the test. */
+const held: { resolve: () => void; reject: (error: Error) => void }[] = []
+let isHeld = false
+let counters = new Map<string, Counter>()
+const told: string[] = []
+const agents: FakeAgent[] = []
+let sent: Counter = { global: 1, local: 0 }
+let channel: AgentChannel
+let ports = { tcp: 0, udp: 0 }
+
+function options(): AgentChannelOptions {
+  const known: KnownAgent[] = [entry, other].map((one) => ({ ...one, keys: cipherKeys(one) }))
+  return {
+    listen: [
+      { host: '127.0.0.1', port: 0, protocol: 'tcp' },
+      { host: '127.0.0.1', port: 0, protocol: 'udp' },
+    ],
+    directory: { byId: (id) => known.find((agent) => agent.id === id) ?? null, byAddress: () => null },
+    handlers: {
+      startup: (agent, version) => {
+        told.push(`${agent.id} startup ${version}`)
+        return version === 'v9.0' ? 'Agent version must be lower or equal to manager version' : null
+      },
+      keepAlive: (agent) => void told.push(`${agent.id} keep-alive`),
+      shutdown: (agent) => void told.push(`${agent.id} shutdown`),
+      refused: () => {},
+    },
+    sink: {
+      async put(meta, body) {
+        if (isHeld) await new Promise<void>((resolve, reject) => held.push({ resolve, reject }))
+        records.push({ meta, text: Buffer.concat(body).toString() })
+      },
+    },
+    received: {
+      read: (id) => counters.get(id) ?? null,
+      write: (id, counter) => void counters.set(id, counter),
+    },
+    nextCounter: () => {
+      sent = { ...sent, local: sent.local + 1 }
+      return sent
+    },
+    ciphers: aesOnly,
+    overtakeMs: 60_000,
+    idleMs: 900_000,
+  }
+}
+
+async function open(): Promise<void> {
+  channel = new AgentChannel(options())
+  const listening = await channel.listen()
+  const portOf = (protocol: string): number => listening.find((address) => address.protocol === protocol)?.port ?? 0
+  ports = { tcp: portOf('tcp'), udp: portOf('udp') }
+}
+
+async function agentOf(one: KeyEntry = entry, counter?: Counter, protocol: 'tcp' | 'udp' = 'tcp'): Promise<FakeAgent> {
+  const agent = await fakeAgent(one, { port: ports[protocol], protocol, ...(counter ? { counter } : {}) })
+  agents.push(agent)
+  return agent
+}
+
+async function connected(counter?: Counter, protocol: 'tcp' | 'udp' = 'tcp'): Promise<FakeAgent> {
+  const agent = await agentOf(entry, counter, protocol)
+  agent.say(startup)
+  await agent.hears(ack)
+  return agent
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+beforeEach(async () => {
+  records.length = 0
+  held.length = 0
+  told.length = 0
+  isHeld = false
+  counters = new Map()
+  await open()
+})
+afterEach(async () => {
+  for (const agent of agents.splice(0)) agent.close()
+  await channel.close(0)
+})
+
+test.each(['tcp', 'udp'] as const)('over %s: start-up, events in order, keep-alive, shutdown', async (protocol) => {
+  const agent = await connected(undefined, protocol)
+  agent.say(eventPayload('1', '/var/log/auth.log', 'one'))
+  agent.say(eventPayload('8', 'syscheck', '{"type":"event"}'))
+  agent.say('1:keepalive:--MARK--')
+  agent.say(keepAlive)
+  await agent.hears(ack)
+  expect(records.map(({ text }) => text)).toEqual([
+    '1:[001] (web) any->/var/log/auth.log:one',
+    '8:[001] (web) any->syscheck:{"type":"event"}',
+  ])
+  expect(records[0]?.meta).toMatchObject({ input: 'agent', source: '001', peer: '127.0.0.1' })
+  agent.say('#!-agent shutdown ')
+  await until(() => told.length === 3)
+  expect(told).toEqual(['001 startup v4.14.7', '001 keep-alive', '001 shutdown'])
+})
+
+test('a keep-alive is acknowledged only when all before it is durable', async () => {
+  const agent = await connected()
+  isHeld = true
+  agent.say(eventPayload('1', 'a', 'one'))
+  agent.say(eventPayload('1', 'a', 'two'))
+  agent.say(keepAlive)
+  await until(() => held.length === 2 && told.includes('001 keep-alive'))
+  held[1]?.resolve()
+  await until(() => records.length === 1)
+  expect(agent.heard).toEqual([])
+  held[0]?.resolve()
+  await agent.hears(ack)
+  expect(records).toHaveLength(2)
+})
+
+test('events that the journal refuses are tried again, in their order', async () => {
+  const agent = await connected()
+  isHeld = true
+  for (const text of ['one', 'two', 'three']) agent.say(eventPayload('1', 'a', text))
+  agent.say(keepAlive)
+  await until(() => held.length === 3)
+  isHeld = false
+  for (const { reject } of held) reject(new Error('full'))
+  await agent.hears(ack)
+  expect(records.map(({ text }) => text.at(-1))).toEqual(['e', 'o', 'e'])
+})
+
+test('a sender waits while the journal is behind, and nothing is lost', async () => {
+  const agent = await connected()
+  isHeld = true
+  const long = 'x'.repeat(60_000)
+  for (let n = 0; n < 40; n++) agent.say(Buffer.from(`1:a:${n} ${Math.random()}${long}`))
+  agent.say(keepAlive)
+  await until(() => held.length >= 9)
+  expect(held.length).toBeLessThan(40)
+  isHeld = false
+  for (const { resolve } of held) resolve()
+  await agent.hears(ack)
+  expect(records.map(({ text }) => /->a:(\d+)/.exec(text)?.[1])).toEqual(
+    Array.from({ length: 40 }, (_, n) => String(n)),
+  )
+})
+
+describe('replays', () => {
+  test('of a message are refused on the same connection, and it stays open', async () => {
+    const agent = await connected()
+    const sealed = agent.say(eventPayload('1', 'a', 'one'))
+    agent.send(sealed)
+    agent.say(keepAlive)
+    await agent.hears(ack)
+    expect(records).toHaveLength(1)
+    expect(channel.counters.refused.replayed).toBe(1)
+  })
+
+  test('of a whole connection are refused after a restart of the manager', async () => {
+    const agent = await agentOf()
+    const recorded = [startup, '1:a:one', keepAlive].map((payload) => agent.say(payload))
+    await agent.hears(ack)
+    await agent.hears(ack)
+    await channel.close(1000)
+    await open()
+    const thief = await agentOf()
+    for (const message of recorded) thief.send(message)
+    await thief.hears(/^#!-req [0-9a-f]+ agent getstate$/)
+    for (const message of recorded) thief.send(message)
+    thief.send(recorded[1] ?? Buffer.alloc(0))
+    await until(() => channel.counters.refused.replayed === 7)
+    expect(records).toHaveLength(1)
+    expect(channel.isConnected('001')).toBe(false)
+    expect(channel.counters.recovered).toBe(0)
+  })
+
+  test('do not disturb the agent that is connected', async () => {
+    const agent = await agentOf()
+    const recorded = agent.say(startup)
+    await agent.hears(ack)
+    const thief = await agentOf()
+    thief.send(recorded)
+    await until(() => channel.counters.refused.replayed === 1)
+    agent.say(keepAlive)
+    await agent.hears(ack)
+    expect(channel.isConnected('001')).toBe(true)
+  })
+
+  test('an agent that lost its counters comes in again by answering a question', async () => {
+    counters.set('001', { global: 77, local: 1 })
+    const agent = await agentOf()
+    agent.say(startup)
+    const question = await agent.hears(/^#!-req /)
+    agent.say('1:a:too early')
+    agent.say(`#!-req ${question.split(' ')[1]} ok {}`)
+    agent.say('1:a:one')
+    agent.say(keepAlive)
+    await agent.hears(ack)
+    expect(records.map(({ text }) => text)).toEqual(['1:[001] (web) any->a:one'])
+    expect(told).toEqual(['001 startup v4.14.7', '001 keep-alive'])
+    expect(channel.counters.recovered).toBe(1)
+    expect(counters.get('001')).toEqual({ global: 0, local: 5 })
+  })
+
+  test('a wrong answer lets nobody in', async () => {
+    counters.set('001', { global: 77, local: 1 })
+    const agent = await agentOf()
+    agent.say(startup)
+    await agent.hears(/^#!-req /)
+    agent.say('#!-req 0 ok {}')
+    agent.say('1:a:one')
+    await until(() => channel.counters.refused.replayed === 3)
+    expect(records).toEqual([])
+  })
+})
+
+describe('a connection is closed', () => {
+  const cases: readonly [
+    says: string,
+    reason: keyof AgentChannel['counters']['refused'],
+    bytes: (agent: FakeAgent) => void,
+  ][] = [
+    ['for what is no message', 'no_message', (agent) => agent.send(Buffer.from('GET / HTTP/1.1'))],
+    ['for an unknown agent', 'unknown_agent', (agent) => agent.send(Buffer.from('!099!#AES:aaaaaaaaaaaaaaaa'))],
+    ['for a wrong key', 'wrong_key', (agent) => agent.send(Buffer.from('!001!#AES:aaaaaaaaaaaaaaaa'))],
+    ['for a wrong address', 'wrong_address', (agent) => agent.send(Buffer.from('!002!#AES:aaaaaaaaaaaaaaaa'))],
+    ['for Blowfish, which is off', 'cipher', (agent) => agent.send(Buffer.from('!001!:aaaaaaaa'))],
+  ]
+  test.each(cases)('%s', async (_says, reason, act) => {
+    const agent = await agentOf()
+    act(agent)
+    await agent.closed()
+    expect(channel.counters.refused[reason]).toBe(1)
+  })
+
+  test('for a second one of the same agent', async () => {
+    const first = await connected()
+    const second = await agentOf(entry, { global: 1, local: 0 })
+    second.say(startup)
+    await second.closed()
+    expect(channel.counters.refused.key_in_use).toBe(1)
+    expect(first.isClosed).toBe(false)
+  })
+
+  test('for a frame beyond the bound', async () => {
+    const agent = await connected()
+    agent.send(Buffer.alloc(65_537))
+    await agent.closed()
+    expect(channel.counters.refused.frame_too_long).toBe(1)
+  })
+})
+
+test('a version that is refused is told so, without acknowledgement', async () => {
+  const agent = await agentOf()
+  agent.say('#!-agent startup {"version":"v9.0"}')
+  expect(await agent.hears(/^#!-/)).toBe('#!-err {"message":"Agent version must be lower or equal to manager version"}')
+})
+
+test('a ping is answered to anybody', async () => {
+  const agent = await agentOf()
+  agent.send(Buffer.from('#ping'))
+  await agent.hears('#pong')
+})
+
+test('what has not the form of an event is kept, and chooses no origin', async () => {
+  const agent = await connected()
+  agent.say('1x[002] (db) any->/x:forged')
+  agent.say('hello')
+  agent.say(keepAlive)
+  await agent.hears(ack)
+  expect(records.map(({ text }) => text)).toEqual([
+    '1:[001] (web) any->unparsed:1x[002] (db) any->/x:forged',
+    '1:[001] (web) any->unparsed:hello',
+  ])
+})
+
+test('a question is answered, binary-safe, or fails', async () => {
+  const agent = await connected()
+  const answer = channel.request('001', 'com', Buffer.from('restart'), 5000)
+  const [, id] = (await agent.hears(/^#!-req [0-9a-f]+ com restart$/)).split(' ')
+  agent.say(Buffer.concat([Buffer.from(`#!-req ${id} `), Buffer.from([0, 255, 32, 10])]))
+  expect(await answer).toEqual(Buffer.from([0, 255, 32, 10]))
+  await expect(channel.request('002', 'com', Buffer.from('restart'), 5000)).rejects.toMatchObject({
+    code: 'AGENT_ABSENT',
+  })
+  const lost = channel.request('001', 'com', Buffer.from('restart'), 5000)
+  agent.close()
+  await expect(lost).rejects.toMatchObject({ code: 'AGENT_ABSENT' })
+})
+
+test('a merged file arrives whole, in chunks', async () => {
+  const agent = await connected()
+  const merged = Buffer.from(`#default\n!3000 agent.conf\n${'x'.repeat(3000)}`)
+  expect(await channel.pushMerged('001', merged)).toBe(true)
+  await agent.hears(`#!-up file ${mergedSum(merged)} merged.mg\n`)
+  await until(() => agent.heard.includes('#!-close file '))
+  expect(agent.heard.slice(0, -1).join('')).toBe(merged.toString())
+  expect(await channel.pushMerged('002', merged)).toBe(false)
+})

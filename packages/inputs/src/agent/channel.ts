@@ -1,0 +1,479 @@
+/**
+ * The agent channel, port 1514 (spec: agent-protocol, parts 3, 6, 7, 8; contracts, part 3): connections and datagrams of agents in, records out in the order of
+ * each agent, and a way to speak to agents.
+ *
+ * The acknowledgement of a keep-alive is sent when every earlier event of the agent is durable. Replayed messages are refused, over restarts too. An agent that
+ * lost its counters is asked a question whose answer only the owner of its key can make now; then its counters hold from there. Until then its messages are dropped
+ * and counted.
+ *
+ * Wrong: each refusal has a reason from `channelRefusals`; a TCP connection with a bad message is closed. Nothing throws on input.
+ */
+import { randomInt } from 'node:crypto'
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram'
+import { createServer, type Server, type Socket } from 'node:net'
+import {
+  ackPayload,
+  type Counter,
+  chunkLengthMax,
+  errorPayload,
+  FrameReader,
+  fileBeginPayload,
+  fileEndPayload,
+  isControl,
+  isEvent,
+  isNoise,
+  isPing,
+  mergedName,
+  mergedSum,
+  messageLengthMax,
+  openMessage,
+  parseAgentControl,
+  pong,
+  ReplayWindow,
+  readEnvelope,
+  requestPayload,
+  sealMessage,
+  withOrigin,
+} from '@dogwatch/protocol'
+import { AddressSet, plainAddress } from './address.ts'
+import {
+  type AgentChannelOptions,
+  type ChannelCounters,
+  type ChannelRefusal,
+  type KnownAgent,
+  newChannelCounters,
+} from './channel-types.ts'
+import { Lane, type LaneBudget } from './lane.ts'
+import { type Link, tcpLink, udpLink } from './link.ts'
+import { newRequestId, PendingRequests } from './requests.ts'
+
+/** Until a new connection must have shown who it is, milliseconds. */
+const proveMs = 30_000
+const connectionsMaxDefault = 20_000
+/** UDP senders remembered; the one heard of longest ago is forgotten. */
+const udpLinksMax = 20_000
+/** Bytes of one agent that may wait when they came by UDP, where nobody can be made to wait. */
+const udpHeldMax = 4 * 1024 * 1024
+/** Open questions to senders with old counters, per agent. */
+const challengesMax = 4
+/** UDP: chunks of a file that are sent at once, and the pause behind them (part 8). */
+const udpChunks = 30
+const udpPauseMs = 1000
+
+/** What is known of an agent while the manager runs. */
+interface Line {
+  readonly window: ReplayWindow
+  readonly lane: Lane
+  link: Link | null
+  isPushing: boolean
+  /** Questions to links whose counters are old, by link: the id of the question and the version that the link named. */
+  readonly challenges: Map<Link, { readonly request: string; readonly version: string | null }>
+}
+
+export interface ListenAddress {
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+}
+
+export class AgentChannel {
+  readonly counters: ChannelCounters = newChannelCounters()
+  readonly #options: AgentChannelOptions
+  readonly #lines = new Map<string, Line>()
+  readonly #allowed = new Map<string, AddressSet>()
+  readonly #servers: Server[] = []
+  readonly #udpSockets: UdpSocket[] = []
+  /** Open connections: the socket, and what goes on with messages that were left when the agent had to wait. */
+  readonly #sockets = new Map<Link, { readonly socket: Socket; readonly goOn: () => void }>()
+  readonly #udpLinks = new Map<string, Link>()
+  readonly #paused = new Set<Link>()
+  readonly #budget: LaneBudget = { held: 0 }
+  readonly #requests = new PendingRequests()
+  #timer: NodeJS.Timeout | null = null
+  #isClosed = false
+
+  constructor(options: AgentChannelOptions) {
+    this.#options = options
+  }
+
+  /** Listens everywhere; gives the ports. Rejects with the error of the first that fails, with its `port` and `protocol` in it. */
+  async listen(): Promise<ListenAddress[]> {
+    const addresses: ListenAddress[] = []
+    for (const { host, port, protocol } of this.#options.listen)
+      addresses.push({
+        protocol,
+        port: protocol === 'tcp' ? await this.#listenTcp(host, port) : await this.#listenUdp(host, port),
+      })
+    this.#timer = setInterval(() => this.#closeIdle(), 5000)
+    this.#timer.unref()
+    return addresses
+  }
+
+  isConnected(id: string): boolean {
+    return this.#lines.get(id)?.link?.isOpen === true
+  }
+
+  /** Sends a control payload; false when the agent is not connected. */
+  send(id: string, payload: Uint8Array): boolean {
+    const agent = this.#options.directory.byId(id)
+    const link = this.#lines.get(id)?.link
+    return agent !== null && link != null && this.#send(agent, link, payload)
+  }
+
+  /** Asks a component of an agent. Rejects with a RequestFailure. */
+  request(id: string, target: string, command: Uint8Array, timeoutMs: number): Promise<Buffer> {
+    return this.#requests.ask(id, timeoutMs, (request) => this.send(id, requestPayload(request, target, command)))
+  }
+
+  /** Pushes a merged file; false when the agent is not connected, is being pushed to, or goes away meanwhile. */
+  async pushMerged(id: string, merged: Buffer): Promise<boolean> {
+    const line = this.#lines.get(id)
+    const agent = this.#options.directory.byId(id)
+    const link = line?.link
+    if (line === undefined || link == null || agent === null || line.isPushing) return false
+    line.isPushing = true
+    try {
+      if (!this.#send(agent, link, fileBeginPayload(mergedSum(merged), mergedName))) return false
+      for (let at = 0, n = 1; at < merged.length; at += chunkLengthMax, n++) {
+        if (!this.#send(agent, link, merged.subarray(at, at + chunkLengthMax))) return false
+        if (link.kind === 'udp' && n % udpChunks === 0) await new Promise((done) => setTimeout(done, udpPauseMs))
+        else await link.room()
+      }
+      return this.#send(agent, link, fileEndPayload)
+    } finally {
+      line.isPushing = false
+    }
+  }
+
+  /** The agent is no longer enrolled, or has a new key: its connection is closed, and its counters are forgotten. */
+  forget(id: string): void {
+    const line = this.#lines.get(id)
+    if (line === undefined) return
+    if (line.link !== null) this.counters.connected--
+    line.link?.close()
+    line.lane.close()
+    this.#lines.delete(id)
+    this.#requests.forget(id)
+  }
+
+  /** Closes all connections; events under way become durable within `drainMs`, as far as the journal takes them. */
+  async close(drainMs: number): Promise<void> {
+    this.#isClosed = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#requests.close()
+    const closing = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
+    for (const socket of this.#udpSockets) socket.close()
+    for (const { socket } of this.#sockets.values()) socket.destroy()
+    const settled = Promise.all([...this.#lines.values()].map(({ lane }) => lane.settled()))
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([settled, new Promise((done) => (timer = setTimeout(done, drainMs)))])
+    clearTimeout(timer)
+    for (const { lane } of this.#lines.values()) lane.close()
+    await Promise.all(closing)
+  }
+
+  #listenTcp(host: string, port: number): Promise<number> {
+    const server = createServer((socket) => this.#connected(socket))
+    this.#servers.push(server)
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) => reject(Object.assign(error, { protocol: 'tcp' })))
+      server.listen({ host, port }, () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : port)
+      })
+    })
+  }
+
+  #listenUdp(host: string, port: number): Promise<number> {
+    const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 * 1024 * 1024 })
+    this.#udpSockets.push(socket)
+    socket.on('message', (message, from) => this.#datagram(socket, message, from))
+    return new Promise((resolve, reject) => {
+      socket.once('error', (error) => reject(Object.assign(error, { port, protocol: 'udp' })))
+      socket.bind(port, host, () => {
+        socket.removeAllListeners('error')
+        socket.on('error', () => {}) // of a single datagram that could not be delivered
+        resolve(socket.address().port)
+      })
+    })
+  }
+
+  #connected(socket: Socket): void {
+    const peer = plainAddress(socket.remoteAddress)
+    if (this.#sockets.size >= (this.#options.connectionsMax ?? connectionsMaxDefault)) {
+      this.#refuse('too_many', peer, null)
+      socket.destroy()
+      return
+    }
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, 30_000)
+    const link = tcpLink(socket, peer, Date.now())
+    this.counters.connectionsOpened++
+    const reader = new FrameReader()
+    // A chunk may hold hundreds of messages that inflate to far more than they are, so waiting begins between messages.
+    let left: Buffer[] = []
+    const goOn = (): void => {
+      let taken = 0
+      for (const message of left) {
+        if (socket.destroyed || this.#paused.has(link)) break
+        this.#message(link, message)
+        taken++
+      }
+      left = left.slice(taken)
+      if (reader.isBroken && left.length === 0 && !socket.destroyed) this.#bad(link, 'frame_too_long', link.agentId)
+      if (!this.#paused.has(link)) link.resume()
+    }
+    this.#sockets.set(link, { socket, goOn })
+    socket.on('data', (chunk) => {
+      left.push(...reader.push(chunk))
+      goOn()
+    })
+    socket.on('error', () => {}) // `close` follows
+    socket.once('close', () => this.#disconnected(link))
+  }
+
+  #disconnected(link: Link): void {
+    this.#sockets.delete(link)
+    this.#paused.delete(link)
+    if (link.agentId === null) return
+    const line = this.#lines.get(link.agentId)
+    line?.challenges.delete(link)
+    if (line?.link !== link) return
+    line.link = null
+    this.counters.connected--
+    this.#requests.forget(link.agentId)
+  }
+
+  #datagram(socket: UdpSocket, message: Buffer, from: RemoteInfo): void {
+    const peer = plainAddress(from.address)
+    if (message.length > messageLengthMax) {
+      this.#refuse('frame_too_long', peer, null)
+      return
+    }
+    const key = `${from.address} ${from.port}`
+    const known = this.#udpLinks.get(key)
+    const link = known ?? udpLink(socket, from.address, from.port, Date.now())
+    this.#message(link, message)
+    // Only who has shown a key is worth remembering.
+    if (known !== undefined || link.agentId === null) return
+    this.#udpLinks.set(key, link)
+    const [oldest] = this.#udpLinks.keys()
+    if (this.#udpLinks.size > udpLinksMax && oldest !== undefined) this.#udpLinks.delete(oldest)
+  }
+
+  #message(link: Link, message: Buffer): void {
+    this.counters.messages++
+    this.counters.bytes += message.length
+    if (isPing(message)) {
+      link.send(pong)
+      return
+    }
+    const envelope = readEnvelope(message)
+    if (envelope === null) {
+      this.#bad(link, 'no_message', null)
+      return
+    }
+    const { directory, ciphers } = this.#options
+    const agent = envelope.id === null ? directory.byAddress(plainAddress(link.peer)) : directory.byId(envelope.id)
+    if (agent === null) {
+      this.#bad(link, 'unknown_agent', envelope.id)
+      return
+    }
+    if (!this.#mayComeFrom(agent, plainAddress(link.peer))) {
+      this.#bad(link, 'wrong_address', agent.id)
+      return
+    }
+    if (link.kind === 'tcp' && link.agentId !== null && link.agentId !== agent.id) {
+      this.#bad(link, 'other_agent', agent.id)
+      return
+    }
+    const opening = openMessage(envelope, agent.keys, ciphers)
+    if ('problem' in opening) {
+      const reason = opening.problem === 'method' ? 'cipher' : opening.problem === 'key' ? 'wrong_key' : 'bad_content'
+      this.#bad(link, reason, agent.id)
+      return
+    }
+    link.agentId = agent.id
+    link.method = envelope.method
+    const line = this.#lineOf(agent.id)
+    const { payload, counter } = opening
+    if (line.window.isReplay(counter) && !this.#isProven(agent, line, link, payload, counter)) return
+    if (!this.#own(agent, line, link)) return
+    line.window.accept(counter)
+    this.#options.received.write(agent.id, counter)
+    link.lastHeardMs = Date.now()
+    if (isControl(payload)) this.#control(agent, line, link, payload)
+    else this.#event(agent, line, link, payload)
+  }
+
+  /**
+   * An old counter: a replay, or an agent that lost its counters. A start-up message is answered with an acknowledgement, without which an agent hears nothing else, and
+   * a question; its answer holds a number that was never sent before, so it cannot be a recording. True when this message is that answer.
+   */
+  #isProven(agent: KnownAgent, line: Line, link: Link, payload: Buffer, counter: Counter): boolean {
+    const control = isControl(payload) ? parseAgentControl(payload) : null
+    const challenge = line.challenges.get(link)
+    if (control?.kind === 'response' && challenge?.request === control.request) {
+      line.challenges.delete(link)
+      if (!this.#own(agent, line, link)) return false
+      line.window.reset(counter)
+      this.#options.received.write(agent.id, counter)
+      this.counters.recovered++
+      const refusal = this.#options.handlers.startup(agent, challenge.version, plainAddress(link.peer))
+      if (refusal !== null) this.#send(agent, link, errorPayload(refusal))
+      return false // the answer itself has nothing more to say
+    }
+    this.#refuse('replayed', plainAddress(link.peer), agent.id)
+    if (line.link === link) return false
+    if (control?.kind === 'startup') {
+      const request = newRequestId()
+      line.challenges.delete(link)
+      line.challenges.set(link, { request, version: control.version })
+      const [oldest] = line.challenges.keys()
+      if (line.challenges.size > challengesMax && oldest !== undefined) line.challenges.delete(oldest)
+      this.#send(agent, link, ackPayload)
+      this.#send(agent, link, requestPayload(request, 'agent', Buffer.from('getstate')))
+    } else if (challenge === undefined) link.close()
+    return false
+  }
+
+  /** Makes the link the agent's; false when another one is (part 3.5). */
+  #own(agent: KnownAgent, line: Line, link: Link): boolean {
+    const owner = line.link
+    if (owner === link) return true
+    if (owner?.isOpen && owner.kind === 'tcp') {
+      const { overtakeMs } = this.#options
+      const isSilent = overtakeMs > 0 && Date.now() - owner.lastHeardMs > overtakeMs
+      if (!isSilent) {
+        this.#bad(link, 'key_in_use', agent.id)
+        return false
+      }
+      owner.close()
+    }
+    if (owner === null) this.counters.connected++
+    line.link = link
+    return true
+  }
+
+  #control(agent: KnownAgent, line: Line, link: Link, payload: Buffer): void {
+    const { handlers } = this.#options
+    const control = parseAgentControl(payload)
+    const peer = plainAddress(link.peer)
+    switch (control.kind) {
+      case 'startup': {
+        const refusal = handlers.startup(agent, control.version, peer)
+        if (refusal === null) this.#acknowledge(agent, line, link)
+        else {
+          this.#refuse('version', peer, agent.id)
+          this.#send(agent, link, errorPayload(refusal))
+        }
+        break
+      }
+      case 'shutdown':
+        handlers.shutdown(agent)
+        break
+      case 'response':
+        this.#requests.settle(agent.id, control.request, control.data)
+        break
+      case 'keep-alive':
+        this.counters.keepAlives++
+        handlers.keepAlive(agent, control.text, peer)
+        this.#acknowledge(agent, line, link)
+    }
+  }
+
+  /** Acknowledges when everything before is durable. */
+  #acknowledge(agent: KnownAgent, line: Line, link: Link): void {
+    void line.lane.settled().then(() => {
+      if (line.link === link && !this.#isClosed) this.#send(agent, link, ackPayload)
+    })
+  }
+
+  #event(agent: KnownAgent, line: Line, link: Link, payload: Buffer): void {
+    if (isNoise(payload)) return
+    if (link.kind === 'udp' && line.lane.held > udpHeldMax) {
+      this.#refuse('queue_full', plainAddress(link.peer), agent.id)
+      return
+    }
+    // What has not the form of an event is kept as a log, at a place that says so: an agent must never choose its own origin.
+    const event = isEvent(payload) ? payload : Buffer.concat([Buffer.from('1:unparsed:'), payload])
+    const peer = plainAddress(link.peer)
+    const meta = { input: 'agent', source: agent.id, peer, arrivalUs: Math.round(Date.now() * 1000) } as const
+    line.lane.put(meta, withOrigin(event, agent))
+    this.counters.events++
+    if (link.kind === 'udp' || !line.lane.isFull) return
+    this.#paused.add(link)
+    link.pause()
+  }
+
+  #resumeAll(): void {
+    for (const link of [...this.#paused]) {
+      if (link.agentId !== null && this.#lines.get(link.agentId)?.lane.isFull === true) continue
+      this.#paused.delete(link)
+      this.#sockets.get(link)?.goOn()
+    }
+  }
+
+  #lineOf(id: string): Line {
+    let line = this.#lines.get(id)
+    if (line === undefined) {
+      const { sink, received } = this.#options
+      line = {
+        window: new ReplayWindow(received.read(id)),
+        lane: new Lane(sink, this.#budget, () => {
+          if (this.#paused.size > 0) this.#resumeAll()
+        }),
+        link: null,
+        isPushing: false,
+        challenges: new Map(),
+      }
+      this.#lines.set(id, line)
+    }
+    return line
+  }
+
+  #mayComeFrom({ ip }: KnownAgent, peer: string): boolean {
+    if (ip === 'any' || ip === peer) return true
+    let set = this.#allowed.get(ip)
+    if (set === undefined) {
+      if (this.#allowed.size > 10_000) this.#allowed.clear()
+      set = new AddressSet([ip])
+      this.#allowed.set(ip, set)
+    }
+    return set.has(peer)
+  }
+
+  #send(agent: KnownAgent, link: Link, payload: Uint8Array): boolean {
+    if (!link.isOpen) return false
+    const { nextCounter, ciphers } = this.#options
+    const random = randomInt(65_536)
+    const message = sealMessage(payload, nextCounter(), agent.keys, ciphers, { method: link.method, random })
+    if (link.send(message)) return true
+    if (link.isOpen) this.#bad(link, 'slow_reader', agent.id)
+    return false
+  }
+
+  #bad(link: Link, reason: ChannelRefusal, agent: string | null): void {
+    this.#refuse(reason, plainAddress(link.peer), agent)
+    link.close()
+  }
+
+  #refuse(reason: ChannelRefusal, peer: string, agent: string | null): void {
+    this.counters.refused[reason]++
+    this.#options.handlers.refused(reason, peer, agent)
+  }
+
+  #closeIdle(): void {
+    const now = Date.now()
+    const { idleMs } = this.#options
+    for (const link of this.#sockets.keys()) {
+      const isOwner = link.agentId !== null && this.#lines.get(link.agentId)?.link === link
+      if (now - link.lastHeardMs <= (isOwner ? idleMs : proveMs) || this.#paused.has(link)) continue
+      this.#bad(link, 'idle', link.agentId)
+    }
+    for (const [key, link] of this.#udpLinks) {
+      if (now - link.lastHeardMs <= idleMs) continue
+      this.#udpLinks.delete(key)
+      this.#disconnected(link)
+    }
+  }
+}
