@@ -15,6 +15,7 @@ export {
   type EventInput,
   Matcher,
   type MatcherOptions,
+  parseQueueBytes,
   parseQueueMessage,
 } from './matcher.ts'
 export { type AlertInfo, OutputBuffers, type TakenOutput } from './output-buffers.ts'

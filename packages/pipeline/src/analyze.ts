@@ -78,7 +78,7 @@ export class AnalyzeError extends Error {
 
 /** Bytes of a piece that one thread reads at a time, and of a job for a worker. */
 const pieceBytes = 1 << 20
-const jobBytes = 256 << 10
+const jobBytes = 1 << 20
 /** Lines are written when so many bytes wait. */
 const writeBytes = 1 << 20
 /** Between two calls of `onProgress`, ms. */

@@ -9,7 +9,7 @@
  * An event's count must never depend on the ruleset, on time or on the thread: the number of an event is counted from the events before it.
  */
 import type { BusRecord, RecordRef } from '@dogwatch/bus'
-import { type EventInput, type MatchBatch, MatchWriter, parseQueueMessage, type Ruleset } from '@dogwatch/engine'
+import { type EventInput, type MatchBatch, MatchWriter, parseQueueBytes, type Ruleset } from '@dogwatch/engine'
 import { type Redaction, type SplitContext, splitInto } from '@dogwatch/k8s'
 import { hashWords } from './duplicates.ts'
 import type { AgentTable, EngineSettings } from './engine-parts.ts'
@@ -82,8 +82,8 @@ export interface MatchStageOptions {
 }
 
 /** Most events, and most bytes of text, of one part. */
-export const chunkEventsMax = 256
-const chunkBytesMax = 512 * 1024
+export const chunkEventsMax = 1024
+const chunkBytesMax = 1024 * 1024
 /** An event of ours must fit. */
 const eventLengthMin = 4096
 const quarterMs = 900_000
@@ -152,12 +152,11 @@ export class MatchStage {
       })
       return
     }
-    const text = latin1(body)
     if (meta.input === 'syslog') {
-      this.#add({ queue: syslogQueue, location: meta.peer, body: text, timeMs }, meta.input, meta.source)
+      this.#add({ queue: syslogQueue, location: meta.peer, body: latin1(body), timeMs }, meta.input, meta.source)
       return
     }
-    const message = parseQueueMessage(text)
+    const message = parseQueueBytes(Buffer.from(body.buffer, body.byteOffset, body.byteLength), 0, body.byteLength)
     if (message) this.#add({ ...message, timeMs }, meta.input, meta.source)
     else
       this.#refuse(
@@ -205,10 +204,10 @@ export class MatchStage {
       if (format === 'k8s') {
         if (end > at) this.#split(buffer.subarray(at, end), this.#context('default'), from)
       } else if (end > at) {
-        const line = buffer.latin1Slice(at, end)
-        if (format === 'lines') this.#add({ queue: localQueue, location, body: line, timeMs }, 'file', location)
-        else {
-          const message = parseQueueMessage(line)
+        if (format === 'lines') {
+          this.#add({ queue: localQueue, location, body: buffer.latin1Slice(at, end), timeMs }, 'file', location)
+        } else {
+          const message = parseQueueBytes(buffer, at, end)
           if (message)
             this.#add(
               { queue: message.queue, location: message.location, body: message.body, timeMs },
