@@ -96,7 +96,15 @@ export interface Configuration {
   }
   readonly redact: { readonly enabled: boolean; readonly configmaps: boolean }
   readonly metrics: { readonly enabled: boolean; readonly bind: string; readonly port: number }
-  readonly store: { readonly enabled: boolean; readonly path: string; readonly retentionS: number }
+  readonly store: {
+    readonly enabled: boolean
+    readonly path: string
+    readonly retentionS: number
+    /** Bytes. */
+    readonly diskMax: number
+    readonly hotS: number
+    readonly searchTimeoutS: number
+  }
   readonly dashboard: { readonly enabled: boolean; readonly bind: string; readonly port: number }
   readonly logging: { readonly formats: readonly string[] }
   readonly remote: readonly RemoteConfig[]
@@ -291,7 +299,14 @@ function build(nodes: readonly Node[]): Configuration {
     match: { threads: match.number('threads'), eventMax: match.number('event_max') },
     redact: { enabled: redact.yesNo('enabled'), configmaps: redact.yesNo('configmaps') },
     metrics: { enabled: metrics.yesNo('enabled'), bind: metrics.text('bind'), port: metrics.number('port') },
-    store: { enabled: store.yesNo('enabled'), path: store.text('path'), retentionS: store.number('retention') },
+    store: {
+      enabled: store.yesNo('enabled'),
+      path: store.text('path'),
+      retentionS: store.number('retention'),
+      diskMax: store.number('disk_max'),
+      hotS: store.number('hot'),
+      searchTimeoutS: store.number('search_timeout'),
+    },
     dashboard: { enabled: dashboard.yesNo('enabled'), bind: dashboard.text('bind'), port: dashboard.number('port') },
     logging: { formats: of('logging').words('log_format') },
     remote: sections(nodes, 'remote').map(remoteOf),

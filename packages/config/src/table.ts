@@ -277,15 +277,15 @@ export const rows: readonly Row[] = [
   value('address', 'metrics/bind', '127.0.0.1', 'Address to listen on; there is no authentication'),
   port('metrics/port', 9464, 'Port to listen on; `--port-metrics` goes before it'),
 
-  section('store', 'The searchable store of alerts', {
-    ours: true,
-    waits: 'alerts are kept in files; there is no store in this version',
-  }),
+  section('store', 'The searchable store of alerts, and of events where `logall_json` is on', { ours: true }),
   yesNo('store/enabled', 'yes', 'Keep alerts in the store as well'),
   value('path', 'store/path', 'store', 'Folder of the store'),
-  duration('store/retention', '90d', day, 3650 * day, 'Age at which alerts leave the store'),
+  duration('store/retention', '90d', day, 3650 * day, 'Age at which a day leaves the store; the files in `logs` stay'),
+  size('store/disk_max', '20GB', 64 * mib, 1024 * gib, 'Disk space of the store; beyond it the oldest days leave'),
+  duration('store/hot', '14d', day, 3650 * day, 'Age at which a day is sealed: a third of the space, slower to search'),
+  duration('store/search_timeout', '10s', 1, 300, 'Longest time of one search'),
 
-  section('dashboard', 'The API and the page', { ours: true, waits: 'there is no page in this version' }),
+  section('dashboard', 'The API and the page', { ours: true }),
   yesNo('dashboard/enabled', 'yes', 'Listen for the API and the page'),
   value('address', 'dashboard/bind', '0.0.0.0', 'Address to listen on'),
   port('dashboard/port', 55_000, 'Port to listen on; `--port-api` goes before it'),

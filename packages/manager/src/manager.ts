@@ -11,6 +11,7 @@ import type { Configuration, RulesetFiles } from '@dogwatch/config'
 import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type WebhookTls } from '@dogwatch/inputs'
 import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
 import { formatProblem, type Problem } from '@dogwatch/schema'
+import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
 import { bannerText } from './banner.ts'
 import { type ClusterToken, clusterToken } from './cluster-tokens.ts'
 import type { ReloadAnswer, StatusAnswer } from './control-protocol.ts'
@@ -27,6 +28,7 @@ import { explainListenError } from './port-holder.ts'
 import { configPath, readConfigFile, rulesetFilesOf } from './ruleset-source.ts'
 import { slot } from './slot.ts'
 import { type Step, type StepFailure, startSteps } from './steps.ts'
+import { storeMetrics, storeSettings } from './store-part.ts'
 
 export interface ManagerOptions {
   readonly home: string
@@ -59,6 +61,7 @@ export class ProblemsFound extends Error {
 /** How long requests under way, and then events under way, may take when the manager stops; and any one step at most. In milliseconds. */
 const receiverDrainMs = 5000
 const pipelineDrainMs = 10_000
+const storeStopMs = 10_000
 const stepStopMs = 15_000
 
 /** Starts everything. */
@@ -77,6 +80,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   const metricsServer = slot<MetricsServer>('the metrics server')
   const pipeline = slot<Pipeline>('the pipeline')
   const control = slot<ControlServer>('the control socket')
+  const store = slot<StoreProcess>('the store')
   const lastRecords = slot<LastRecords>('the times of the last records')
   const reloads = { accepted: 0, refused: 0 }
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
@@ -171,6 +175,11 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             webhook: () => receiver.present?.counters ?? null,
             journal: () => journal.present?.counters() ?? null,
             pipeline: figures,
+            store: () => {
+              const told = store.present?.figures() ?? null
+              return told === null ? null : storeMetrics(told)
+            },
+            storeRestarts: () => store.present?.restarts() ?? 0,
             ready: () => notReady().length === 0,
             rulesetReloads: () => reloads,
           }),
@@ -189,6 +198,12 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
         await metricsServer.present?.close()
         metrics.value.close()
       },
+    },
+    {
+      // Opened by `openStore` once everything else has started: it is fed from the alert files, so that nothing waits for it.
+      name: 'store',
+      start: () => {},
+      stop: () => store.present?.stop(storeStopMs),
     },
     {
       name: 'webhook',
@@ -306,14 +321,37 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
         duplicates: now?.duplicates ?? 0,
         drops: sum(Object.values(now?.drops ?? {})),
         lagRecords: now?.lagRecords ?? 0,
+        ...storeCounters(),
       },
       lastRecordMs: Object.fromEntries(lastRecords.present?.times ?? []),
     }
   }
 
+  function openStore(): void {
+    if (!config.value.store.enabled) return
+    const { log } = openedLog.value
+    if (!config.value.global.jsonoutOutput) {
+      log.warn('no alerts reach the store: it reads alerts.json, and <jsonout_output> is no')
+    }
+    store.put(
+      startStoreProcess({
+        settings: storeSettings(config.value, home),
+        report: (level, message) => log[level](message),
+      }),
+    )
+  }
+
+  function storeCounters(): Record<string, number> {
+    const told = store.present?.figures() ?? null
+    if (told === null) return {}
+    const { documents, lagBytes } = storeMetrics(told)
+    return { stored: documents, storeLagBytes: sum(Object.values(lagBytes)) }
+  }
+
   const started = await startSteps(steps, (step, what, tookMs) => {
     openedLog.present?.log.debug({ step, ms: Math.round(tookMs) }, what)
   })
+  openStore()
   phase = 'running'
   const { log } = openedLog.value
   const ports = { webhook: webhookPort.present, metrics: metricsServer.present?.port ?? null }

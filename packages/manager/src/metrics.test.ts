@@ -5,6 +5,8 @@ const nothing: MetricSources = {
   webhook: () => null,
   journal: () => null,
   pipeline: () => null,
+  store: () => null,
+  storeRestarts: () => 0,
   ready: () => false,
   rulesetReloads: () => ({ accepted: 0, refused: 0 }),
 }

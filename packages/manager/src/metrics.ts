@@ -54,10 +54,21 @@ export interface PipelineFigures {
   readonly lagBytes: number
 }
 
+export interface StoreMetricFigures {
+  readonly documents: number
+  readonly bytes: number
+  readonly rssBytes: number
+  /** By index. */
+  readonly lagBytes: Readonly<Record<string, number>>
+  readonly skipped: Readonly<Record<string, number>>
+}
+
 export interface MetricSources {
   readonly webhook: () => WebhookFigures | null
   readonly journal: () => JournalFigures | null
   readonly pipeline: () => PipelineFigures | null
+  readonly store: () => StoreMetricFigures | null
+  readonly storeRestarts: () => number
   readonly ready: () => boolean
   readonly rulesetReloads: () => { readonly accepted: number; readonly refused: number }
 }
@@ -106,7 +117,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     Object.entries(figures ?? {}).map(([key, value]) => [{ [label]: key }, value])
   const byMap = (label: string, figures: ReadonlyMap<string | number, number> | undefined): Reading =>
     [...(figures ?? [])].map(([key, value]) => [{ [label]: key }, value])
-  const { webhook, journal, pipeline } = sources
+  const { webhook, journal, pipeline, store } = sources
 
   gauge('ready', '1 when events are taken and analysed', [], () => one(sources.ready() ? 1 : 0))
   counter('webhook_requests_total', 'Requests to the webhook', [], () => one(webhook()?.requests))
@@ -147,6 +158,19 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('queue_depth', 'What waits, by queue', ['queue'], () => by('queue', pipeline()?.depths))
   gauge('lag_records', 'Records in the journal that are not analysed yet', [], () => one(pipeline()?.lagRecords))
   gauge('lag_bytes', 'Bytes of the same', [], () => one(pipeline()?.lagBytes))
+  gauge('store_documents', 'Documents in the store', [], () => one(store()?.documents))
+  gauge('store_disk_bytes', 'Disk space of the store', [], () => one(store()?.bytes))
+  gauge('store_resident_memory_bytes', 'Memory of the store’s process', [], () => one(store()?.rssBytes))
+  gauge('store_lag_bytes', 'Bytes of the alert files that the store has not taken in yet', ['index'], () =>
+    by('index', store()?.lagBytes),
+  )
+  counter(
+    'store_skipped_lines_total',
+    'Lines of the alert files that are no alerts: torn, or too long',
+    ['index'],
+    () => by('index', store()?.skipped),
+  )
+  counter('store_restarts_total', 'Restarts of the store’s process', [], () => one(sources.storeRestarts()))
   counter('ruleset_reloads_total', 'Reloads of the ruleset, by outcome', ['outcome'], () =>
     by('outcome', { ...sources.rulesetReloads() }),
   )

@@ -578,7 +578,7 @@ class DuckDbStore implements Store {
       .sort()
   }
 
-  /** The documents of a selection as a source to select from; null when no day has any. */
+  /** The documents of a selection as a source to select from; null when there is no day in its range. */
   #from({ index, query, range }: Selection, parameters: Parameters): string | null {
     const days = this.#days(index, range)
     if (days.length === 0) return null
