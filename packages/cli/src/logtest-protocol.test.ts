@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { compileRuleset, type Ruleset } from '@dogwatch/engine'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { LogtestProtocol, requestLengthMax, sessionIdleMs, sessionsMax } from './logtest-protocol.ts'
+import { serveLogtest } from './logtest-server.ts'
+
+const { ruleset } = compileRuleset({
+  decoders: [
+    {
+      path: 'd.xml',
+      text: '<decoder name="json"><prematch>^{\\s*"</prematch><plugin_decoder>JSON_Decoder</plugin_decoder></decoder>',
+    },
+  ],
+  rules: [
+    {
+      path: 'r.xml',
+      text: '<group name="g,"><rule id="1" level="0" noalert="1"><category>syslog</category><description>root</description></rule><rule id="100" level="5"><match>hello</match><description>says hello</description></rule><rule id="101" level="0"><match>quiet</match><description>quiet</description></rule></group>',
+    },
+  ],
+  lists: [],
+})
+
+function protocol(more: { warnings?: string[]; ruleset?: Ruleset | null } = {}) {
+  const clock = { ms: 1_000_000 }
+  let token = 0
+  const logtest = new LogtestProtocol({
+    load: () => ({
+      ruleset: more.ruleset === undefined ? ruleset : more.ruleset,
+      errors: ['r.xml:1:1: wrong'],
+      warnings: more.warnings ?? [],
+    }),
+    now: () => clock.ms,
+    newToken: () => (token++).toString(16).padStart(8, '0'),
+  })
+  const raw = (text: string) => JSON.parse(logtest.handle(Buffer.from(text)))
+  const ask = (parameters: object, command = 'log_processing') =>
+    raw(JSON.stringify({ version: 1, origin: { name: 'n', module: 'm' }, command, parameters }))
+  const log = (more: object = {}) => ask({ location: 'stdin', log_format: 'syslog', event: 'hello', ...more })
+  return { logtest, clock, raw, ask, log }
+}
+
+test('a first answer names the token, in the order of the members', () => {
+  const { log } = protocol()
+  const { error, data } = log()
+  expect(error).toBe(0)
+  expect(Object.keys(data)).toEqual(['messages', 'token', 'output', 'alert', 'codemsg'])
+  expect(data.messages).toEqual([expect.stringMatching(/^INFO: \(7202\): .*00000000/)])
+  expect([data.output.rule.id, data.alert, data.codemsg, data.token]).toEqual(['100', true, 0, '00000000'])
+})
+
+test('a session goes on by its token, without a message', () => {
+  const { log } = protocol()
+  log()
+  const { data } = log({ token: '00000000' })
+  expect([data.messages, data.output.rule.firedtimes]).toEqual([undefined, 2])
+})
+
+test('rules_debug comes when asked for', () => {
+  const { data } = protocol().log({ options: { rules_debug: true } })
+  expect(data.rules_debug).toContain('*Rule 100 matched')
+  expect(Object.keys(data).indexOf('rules_debug')).toBe(Object.keys(data).indexOf('output') + 1)
+})
+
+test('an event may be an object, and level 0 is shown last', () => {
+  const { data } = protocol().log({ event: { a: 'quiet é' } })
+  expect([data.output.full_log, data.output.data]).toEqual(['{"a":"quiet é"}', { a: 'quiet é' }])
+  expect([Object.keys(data.output.rule).at(-1), data.output.rule.level, data.alert]).toEqual(['level', 0, false])
+})
+
+const tokens: [says: string, token: unknown, code: string][] = [
+  ['an unknown token', 'deadbeef', '7003'],
+  ['a token in capitals', 'DEADBEEF', '7309'],
+  ['a short token', 'dead', '7309'],
+  ['a token that is no text', 7, '7309'],
+]
+for (const [says, token, code] of tokens)
+  test(`${says} begins a new session, with warning ${code}`, () => {
+    const { data } = protocol().log({ token })
+    expect(data.messages[0]).toMatch(new RegExp(`^WARNING: \\(${code}\\)`))
+    expect(data.messages[1]).toMatch(/^INFO: \(7202\)/)
+    expect([data.codemsg, data.token]).toEqual([1, '00000000'])
+  })
+
+test('removal tells what it did', () => {
+  const { ask, log } = protocol()
+  log()
+  const remove = (token: unknown) => ask({ token }, 'remove_session')
+  expect(remove('00000000').data).toEqual({ messages: [expect.stringMatching(/^INFO: \(7206\)/)], codemsg: 0 })
+  expect(remove('00000000').data).toEqual({ messages: [expect.stringMatching(/^ERROR: \(7004\)/)], codemsg: -1 })
+  expect(remove('x').error).toBe(4)
+})
+
+const refused: [says: string, text: string, error: number][] = [
+  ['no JSON', '{', 1],
+  ['nothing', '', 1],
+  ['an array', '[]', 2],
+  ['another version', '{"version":2}', 2],
+  ['no origin', '{"version":1,"command":"log_processing","parameters":{}}', 2],
+  ['an unknown command', '{"version":1,"origin":{"name":"","module":""},"command":"reboot","parameters":{}}', 3],
+  ['no parameters', '{"version":1,"origin":{"name":"","module":""},"command":"log_processing"}', 2],
+  [
+    'an empty event',
+    '{"version":1,"origin":{"name":"","module":""},"command":"log_processing","parameters":{"location":"a","log_format":"b","event":""}}',
+    2,
+  ],
+  [
+    'an empty object as event',
+    '{"version":1,"origin":{"name":"","module":""},"command":"log_processing","parameters":{"location":"a","log_format":"b","event":{}}}',
+    2,
+  ],
+  [
+    'no location',
+    '{"version":1,"origin":{"name":"","module":""},"command":"log_processing","parameters":{"log_format":"b","event":"x"}}',
+    2,
+  ],
+  ['more than fits', ' '.repeat(requestLengthMax + 1), 5],
+]
+for (const [says, text, error] of refused)
+  test(`${says} is error ${error}, message first`, () => {
+    const answer = protocol().raw(text)
+    expect([answer.error, Object.keys(answer)[0], answer.data.codemsg]).toEqual([error, 'message', -2])
+  })
+
+test('a ruleset that does not load is told, and no session begun', () => {
+  const { log, logtest } = protocol({ ruleset: null })
+  expect(log().data).toEqual({ messages: ['ERROR: r.xml:1:1: wrong'], codemsg: -1 })
+  expect(logtest.sessionCount).toBe(0)
+})
+
+test('warnings of the ruleset come with the first answer', () => {
+  const { data } = protocol({ warnings: ['r.xml:2:1: odd'] }).log()
+  expect([data.messages[0], data.codemsg]).toEqual(['WARNING: r.xml:2:1: odd', 1])
+})
+
+test('a malformed location is an error of the event, not of the session', () => {
+  const { log } = protocol()
+  expect(log({ location: '[001 x' }).data).toMatchObject({ token: '00000000', codemsg: -1 })
+  expect(log({ token: '00000000' }).data.codemsg).toBe(0)
+})
+
+test('the session used least recently goes when there are too many', () => {
+  const { log, logtest } = protocol()
+  for (let n = 0; n < sessionsMax; n++) log()
+  log({ token: '00000000' })
+  log()
+  expect(logtest.sessionCount).toBe(sessionsMax)
+  expect(log({ token: '00000000' }).data.messages).toBeUndefined()
+  expect(log({ token: '00000001' }).data.messages[0]).toMatch(/7003/)
+})
+
+test('a session is gone when nobody used it for long', () => {
+  const { log, clock } = protocol()
+  log()
+  clock.ms += sessionIdleMs
+  expect(log({ token: '00000000' }).data.messages).toBeUndefined()
+  clock.ms += sessionIdleMs + 1
+  expect(log({ token: '00000000' }).data.messages[0]).toMatch(/7003/)
+})
+
+test('whatever is sent, the answer is JSON with a known error, and sessions stay bounded', () => {
+  const { logtest } = protocol()
+  const member = fc.oneof(fc.string(), fc.constantFrom('00000000', '__proto__', 'stdin', '[', ''), fc.jsonValue())
+  const request = fc.record(
+    {
+      version: fc.oneof(fc.constant(1), member),
+      origin: fc.oneof(fc.constant({ name: 'a', module: 'b' }), member),
+      command: fc.oneof(fc.constantFrom('log_processing', 'remove_session'), member),
+      parameters: fc.oneof(
+        fc.record(
+          { location: member, log_format: member, event: member, token: member, options: member },
+          { requiredKeys: [] },
+        ),
+        fc.record({
+          location: fc.string({ minLength: 1 }),
+          log_format: fc.constant('x'),
+          event: fc.string({ unit: 'binary', minLength: 1 }),
+        }),
+        member,
+      ),
+    },
+    { requiredKeys: [] },
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        request.map((value) => Buffer.from(JSON.stringify(value))),
+        fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+      ),
+      (bytes) => {
+        const answer = JSON.parse(logtest.handle(bytes))
+        expect([0, 1, 2, 3, 4, 5]).toContain(answer.error)
+        expect([0, 1, -1, -2]).toContain(answer.data.codemsg)
+        expect(logtest.sessionCount).toBeLessThanOrEqual(sessionsMax)
+        expect(Object.hasOwn(Object.prototype, 'location')).toBe(false)
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+test('over a socket: length in front both ways, one request a connection', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'logtest-'))
+  const path = join(folder, 's')
+  const { logtest } = protocol()
+  const server = await serveLogtest(path, logtest)
+  const talk = (pieces: Uint8Array[]) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect(path)
+      const got: Buffer[] = []
+      socket.on('data', (chunk) => got.push(Buffer.from(chunk)))
+      socket.on('error', reject)
+      socket.on('close', () => {
+        const all = Buffer.concat(got)
+        expect(all.readUInt32LE(0)).toBe(all.length - 4)
+        resolve(all.toString('utf8', 4))
+      })
+      for (const piece of pieces) socket.write(piece)
+    })
+  const framed = (text: string): Buffer => {
+    const body = Buffer.from(text)
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(body.length)
+    return Buffer.concat([length, body])
+  }
+  try {
+    const request = framed(
+      '{"version":1,"origin":{"name":"a","module":"b"},"command":"log_processing","parameters":{"location":"x","log_format":"y","event":"hello"}}',
+    )
+    expect(
+      JSON.parse(await talk([request.subarray(0, 3), request.subarray(3, 50), request.subarray(50)])).data.output.rule
+        .id,
+    ).toBe('100')
+    const large = Buffer.alloc(4)
+    large.writeUInt32LE(0xffffffff)
+    expect(JSON.parse(await talk([large])).error).toBe(5)
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+    rmSync(folder, { recursive: true })
+  }
+})
