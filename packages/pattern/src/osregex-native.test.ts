@@ -45,6 +45,9 @@ describe('osregex in V8', () => {
     ['the rest', 'key=(\\.*)$'],
     ['texts between gaps', '^id: "(\\.*)", title: "(\\.*)", x'],
     ['a leading run', '\\d+:x'],
+    ['a text behind a byte taken unseen, with later starts', 'a\\.+bc'],
+    ['a gap that can fail behind another', 'a\\.*b\\S+:'],
+    ['more gaps than the undo stack holds', '^\\.*a\\.*b\\.*c\\.*d\\.*ef'],
   ] as const)('plain: %s', (_, source) => {
     const alternative = alternativeOf(source)
     expect(alternative && nativeAlternative(alternative)).not.toBeNull()
@@ -55,13 +58,12 @@ describe('osregex in V8', () => {
     ['a quantified token takes over', 'a\\w+\\d+'],
     ['an optional run in front', '\\s*a'],
     ['a run that the one behind the next could read', 'a\\d+\\s*1'],
-    ['a text behind a byte taken unseen, with later starts', 'a\\.+bc'],
     ['two leading runs', '\\d+\\s+x'],
     ['a last token that may be missing', 'a\\d+\\s\\w*'],
     ['a gap in front', '\\.*a'],
-    ['a gap that can fail behind another', 'a\\.*b\\S+:'],
-    ['more gaps than the undo stack holds', '^\\.*a\\.*b\\.*c\\.*d\\.*ef'],
     ['a group that may be missing at the end', '^\\d+:\\s*(\\w+)$'],
+    ['a token that is missing behind gaps', 'a\\.+\\sb\\S+:'],
+    ['a fifth gap in front of a token', '^\\.*a\\.*b\\.*c\\.*d\\S*\\pe'],
     ['nothing', '^'],
   ] as const)('not plain: %s', (_, source) => {
     const alternative = alternativeOf(source)

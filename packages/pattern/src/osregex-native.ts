@@ -69,11 +69,14 @@ export class NativeAlternative {
   readonly #ending: Ending
   /** Numbers of V8's groups for the pattern's groups. */
   readonly #groups: readonly number[]
+  /** The group that says that the match is one; 0 if every match is. */
+  readonly #marker: number
 
-  constructor(source: string, ending: Ending, groups: readonly number[]) {
+  constructor(source: string, ending: Ending, groups: readonly number[], marker: number) {
     this.#expression = new RegExp(source, 'g')
     this.#ending = ending
     this.#groups = groups
+    this.#marker = marker
   }
 
   /** The regular expression's source, for tests. */
@@ -83,27 +86,24 @@ export class NativeAlternative {
 
   /** Does it match? */
   test(subject: string): boolean {
-    this.#expression.lastIndex = 0
-    return this.#expression.test(subject)
+    return this.#marker === 0 ? this.#tests(subject) : this.#find(subject) !== null
   }
 
   /** The raw end index or `noMatch`. */
   end(subject: string): number {
-    const expression = this.#expression
-    expression.lastIndex = 0
     const ending = this.#ending
-    if (ending.kind === 'byte') return expression.test(subject) ? expression.lastIndex - 1 : noMatch
-    const found = expression.exec(subject)
-    return found === null ? noMatch : endOf(ending, expression.lastIndex, subject.length, found)
+    if (ending.kind === 'byte' && this.#marker === 0) {
+      return this.#tests(subject) ? this.#expression.lastIndex - 1 : noMatch
+    }
+    const found = this.#find(subject)
+    return found === null ? noMatch : endOf(ending, this.#expression.lastIndex, subject.length, found)
   }
 
   /** As `end()`; adds the groups to `groups`. May answer `undecided`, without groups. */
   exec(subject: string, groups: string[]): number {
-    const expression = this.#expression
-    expression.lastIndex = 0
-    const found = expression.exec(subject)
+    const found = this.#find(subject)
     if (found === null) return noMatch
-    const { lastIndex } = expression
+    const { lastIndex } = this.#expression
     const ending = this.#ending
     let count = this.#groups.length
     if (ending.kind === 'star' && ending.emptyGroup !== 'kept') {
@@ -113,12 +113,24 @@ export class NativeAlternative {
       }
     }
     for (let group = 0; group < count; group++) groups.push(found[this.#groups[group] ?? 0] ?? '')
-    return ending.kind === 'byte' ? lastIndex - 1 : endOf(ending, lastIndex, subject.length, found)
+    return endOf(ending, lastIndex, subject.length, found)
+  }
+
+  #tests(subject: string): boolean {
+    this.#expression.lastIndex = 0
+    return this.#expression.test(subject)
+  }
+
+  #find(subject: string): RegExpExecArray | null {
+    this.#expression.lastIndex = 0
+    const found = this.#expression.exec(subject)
+    return found === null || found[this.#marker] === undefined ? null : found
   }
 }
 
 /** `end`: behind the match; see "The end position" (6.5), and 6.4 for what `last` holds when. */
-function endOf(ending: Exclude<Ending, { kind: 'byte' }>, end: number, length: number, found: RegExpExecArray): number {
+function endOf(ending: Ending, end: number, length: number, found: RegExpExecArray): number {
+  if (ending.kind === 'byte') return end - 1
   const size = found[ending.group]?.length ?? 0
   const start = end - size
   if (ending.kind === 'plus') return ending.closed || end === length ? start : end
@@ -130,8 +142,9 @@ function endOf(ending: Exclude<Ending, { kind: 'byte' }>, end: number, length: n
 export function nativeAlternative(alternative: OsregexAlternative): NativeAlternative | null {
   if (alternative.text.length > lengthMax) return null
   const layout = layoutOf(alternative)
-  if (layout === null || !isPlain(alternative, layout)) return null
-  return emit(alternative, layout)
+  if (layout === null) return null
+  if (isPlain(alternative, layout, false)) return emit(alternative, layout)
+  return isPlain(alternative, layout, true) ? emitGuarded(alternative, layout) : null
 }
 
 function layoutOf(alternative: OsregexAlternative): Layout | null {
@@ -163,7 +176,8 @@ function isGap(item: Item, next: Item | undefined): boolean {
   return item.repeat !== 'one' && next !== undefined && intersects(item.set, next.set)
 }
 
-function isPlain(alternative: OsregexAlternative, { items, closed }: Layout): boolean {
+/** `guarded`: see `emitGuarded`. */
+function isPlain(alternative: OsregexAlternative, { items, closed }: Layout, guarded: boolean): boolean {
   const { anchoredStart, anchoredEnd } = alternative
   const last = items.length - 1
   if (!anchoredStart && !startsPlainly(items)) return false
@@ -188,10 +202,14 @@ function isPlain(alternative: OsregexAlternative, { items, closed }: Layout): bo
     const any = item.set.every((flag) => flag === 1)
     const single = at + 1 === last ? !anchoredEnd : items[at + 2]?.gap === true
     if (next.repeat !== 'one' || next.set.some((flag, byte) => flag === 1 && item.set[byte] === 0)) return false
-    if (!any && (gaps > 0 || !next.literal)) return false
-    if (++gaps > slotsMax && !single) return false
+    if (++gaps > slotsMax && !(single && any) && !(guarded && next.literal)) return false
+    if (!any && (!next.literal || (gaps > 1 && !guarded))) return false
     // A byte taken unseen can hide a match that a later start would find.
-    if (!anchoredStart && item.repeat === 'plus' && next.literal && !single) return false
+    if (!guarded && !anchoredStart && item.repeat === 'plus' && next.literal && !single) return false
+    // A resumed `+` may or may not look at its first byte, depending on what failed.
+    if (guarded && item.repeat === 'plus' && !next.literal && items.some((later, place) => place > at && later.gap)) {
+      return false
+    }
     // A token that takes over leaves `looping` up.
     looping = !next.literal
   }
@@ -261,7 +279,55 @@ function emit({ anchoredStart, anchoredEnd }: OsregexAlternative, { items, close
       emptyGroup,
     }
   })
-  return new NativeAlternative(source + (closed ? ')' : '') + end, ending, groups)
+  return new NativeAlternative(source + (closed ? ')' : '') + end, ending, groups, 0)
+}
+
+/**
+ * For gaps that later gaps may resume: lazy loops, which V8 resumes in the same order as the undo stack does. But at the
+ * subject's end the scan gives up for good where V8 would resume. So there every item may be missing, which V8 tries
+ * before it resumes anything; only if nothing is missing the marker group is set.
+ */
+function emitGuarded({ anchoredStart, anchoredEnd }: OsregexAlternative, { items, closed }: Layout): NativeAlternative {
+  const groups: number[] = []
+  let count = 0
+  let marker = 0
+  let gaps = 0
+  let source = anchoredStart ? '^' : ''
+  let ending: Ending = { kind: 'byte' }
+  const last = items.length - 1
+  const marked = items[last]?.repeat === 'star' ? last - 1 : last
+  items.forEach((item, at) => {
+    const grouped = item.paren === '('
+    if (grouped) groups.push(++count)
+    source += item.paren
+    if (at === 0 && !anchoredStart && item.repeat === 'plus') source += `(?<!${setSource(item.set)})`
+    const guard = (inner: string): string => (at === 0 ? inner : `(?:${inner}|(?![^]))`)
+    if (item.gap) gaps++
+    let own = item.gap ? lazySource(item, items[at + 1] as Item, gaps <= slotsMax, guard) : itemSource(item)
+    if (at === last && item.repeat !== 'one') {
+      const emptyGroup = !grouped ? 'kept' : anchoredEnd && item.set.includes(0) ? 'undecided' : 'dropped'
+      own = `(${own})`
+      ending = { kind: item.repeat === 'plus' ? 'plus' : 'star', group: ++count, closed, emptyGroup }
+    }
+    if (at === marked) {
+      own += '()'
+      marker = ++count
+    }
+    source += item.gap || item.repeat === 'star' ? own : guard(own)
+  })
+  return new NativeAlternative(source + (closed ? ')' : '') + (anchoredEnd ? '(?![^])' : ''), ending, groups, marker)
+}
+
+/** `resumed`: with a place on the undo stack; else what first takes over is final. */
+function lazySource(item: Item, next: Item, resumed: boolean, guard: (inner: string) => string): string {
+  const any = setSource(item.set)
+  const other = setWhere((byte) => item.set[byte] === 1 && next.set[byte] === 0)
+  const others = setSource(other)
+  if (!resumed) return (item.repeat === 'plus' ? guard(any) : '') + (other.includes(1) ? `${others}*` : '')
+  if (item.repeat === 'star') return `${any}*?`
+  if (!next.literal) return `${guard(any)}${any}*?`
+  const taken = setSource(next.set) + any
+  return `${guard(any)}(?:${other.includes(1) ? `${others}|` : ''}${taken})*?`
 }
 
 function itemSource(item: Item): string {

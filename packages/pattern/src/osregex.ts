@@ -17,7 +17,11 @@ import { noteRunning } from './watchdog.ts'
 /** Runs of the scanner before anything faster is made. */
 const scansMax = 4
 /** Subjects up to this length cannot keep a pattern busy for long, whatever they hold. */
-const harmlessLengthMax = 2048
+const harmlessLengthMax = 256
+/** Longest subject for V8, which may read on to the end from each place where a match could begin. */
+const nativeLengthMax = 1024
+/** Longest subject for the test that all matches must pass; its runs are narrow. */
+const supersetLengthMax = 2048
 
 const cache = new Map<string, Compiled>()
 const cacheCaptures = new Map<string, Compiled>()
@@ -167,7 +171,7 @@ class Runner {
 
   run(subject: string, want: Want, groups: string[] | null): number {
     const native = this.#native
-    if (native !== null && subject.length <= harmlessLengthMax) {
+    if (native !== null && subject.length <= nativeLengthMax) {
       if (groups === null) return want === 'end' ? native.end(subject) : native.test(subject) ? 0 : noMatch
       const result = native.exec(subject, groups)
       if (result !== undecided) return result
@@ -235,6 +239,6 @@ function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subje
   // V8 finds the beginnings of its own expressions soon.
   const superset = alternatives.every((alternative) => nativeOf(alternative) !== null) ? null : supersetOf(alternatives)
   if (superset === null) return literals
-  const holds = (subject: string): boolean => subject.length > harmlessLengthMax || superset.test(subject)
+  const holds = (subject: string): boolean => subject.length > supersetLengthMax || superset.test(subject)
   return literals === null ? holds : (subject) => literals(subject) && holds(subject)
 }
