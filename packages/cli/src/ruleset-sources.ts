@@ -9,14 +9,19 @@ import {
   readRulesetFiles,
   resolveRuleset,
   rulesetFromPaths,
+  rulesOffByDefault,
 } from '@dogwatch/config'
 import { compileRuleset, type Ruleset } from '@dogwatch/engine'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import { CliFailure, exitCodes } from './failure.ts'
 
-/** Files of the folders and files named; without any, of the `<ruleset>` block of the home's ossec.conf. */
-export function findRuleset(dirs: readonly string[] | undefined, home: () => string): RulesetFilesReading {
-  return dirs !== undefined && dirs.length > 0 ? rulesetFromPaths(dirs) : ofHome(home())
+/** Files of the folders and files named, rule files of the names `leftOut` apart; without any, of the `<ruleset>` block of the home's ossec.conf. */
+export function findRuleset(
+  dirs: readonly string[] | undefined,
+  home: () => string,
+  leftOut: readonly string[] = rulesOffByDefault,
+): RulesetFilesReading {
+  return dirs !== undefined && dirs.length > 0 ? rulesetFromPaths(dirs, leftOut) : ofHome(home())
 }
 
 function ofHome(home: string): RulesetFilesReading {
@@ -51,8 +56,9 @@ export function rulesetOrFailure(
   dirs: readonly string[] | undefined,
   home: () => string,
   note: (line: string) => void,
+  leftOut: readonly string[] = rulesOffByDefault,
 ): { readonly ruleset: Ruleset; readonly warnings: readonly Problem[] } {
-  const { ruleset, problems } = loadRuleset(findRuleset(dirs, home))
+  const { ruleset, problems } = loadRuleset(findRuleset(dirs, home, leftOut))
   if (ruleset !== null) return { ruleset, warnings: problems }
   for (const problem of problems) if (problem.severity === 'error') note(formatProblem(problem))
   throw new CliFailure('the ruleset has errors; correct those above')

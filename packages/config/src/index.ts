@@ -22,6 +22,7 @@ export {
   resolveRuleset,
   rulesetFileLengthMax,
   rulesetFromPaths,
+  rulesOffByDefault,
   type SourceFile,
   sortByBaseName,
 } from './ruleset-files.ts'

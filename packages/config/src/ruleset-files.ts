@@ -106,11 +106,18 @@ export function resolveRuleset(
   return { files: { decoders, rules, lists }, problems }
 }
 
+/** Rule files that Wazuh's and our own default configuration exclude: they stand in the folder and are switched on by who wants them. */
+export const rulesOffByDefault: readonly string[] = ['0215-policy_rules.xml', 'zz-k8s-activity.xml']
+
 /**
  * Files of `--ruleset DIR…`. A DIR holds `decoders/`, `rules/`, `lists/`; or is one of these folders; or a folder of loose files or one
- * file, which are told apart by what stands in them. Lists bear the name `etc/lists/<path below lists>`.
+ * file, which are told apart by what stands in them. Lists bear the name `etc/lists/<path below lists>`. Rule files of the names `leftOut` are passed
+ * over in folders and taken when they are named themselves.
  */
-export function rulesetFromPaths(paths: readonly string[]): RulesetFilesReading {
+export function rulesetFromPaths(
+  paths: readonly string[],
+  leftOut: readonly string[] = rulesOffByDefault,
+): RulesetFilesReading {
   const problems: Problem[] = []
   const decoders: string[] = []
   const rules: string[] = []
@@ -125,8 +132,9 @@ export function rulesetFromPaths(paths: readonly string[]): RulesetFilesReading 
   const addFolder = (folder: string, kind: string): void => {
     const xml = filesIn(folder, kind, problems).filter((name) => name.endsWith('.xml'))
     if (kind === 'decoders') decoders.push(...xml.map((name) => join(folder, name)))
-    else if (kind === 'rules') rules.push(...xml.map((name) => join(folder, name)))
-    else if (kind === 'lists') lists.push(...listsBelow(folder, folder, listDepthMax))
+    else if (kind === 'rules') {
+      rules.push(...xml.filter((name) => !leftOut.includes(name)).map((name) => join(folder, name)))
+    } else if (kind === 'lists') lists.push(...listsBelow(folder, folder, listDepthMax))
     else for (const name of xml) addFile(join(folder, name), 'warning')
   }
   for (const given of paths) {

@@ -15,6 +15,7 @@ interface Options {
   readonly threads: number
   readonly logAlertLevel: number
   readonly managerName?: string
+  readonly timeFrom?: string
 }
 
 export const command: CommandModule = {
@@ -39,7 +40,15 @@ export const command: CommandModule = {
       .option('--threads <n>', 'threads that match', wholeNumber(1, 64), 1)
       .option('--log-alert-level <n>', 'lowest level that is an alert', wholeNumber(1, 16), 3)
       .option('--manager-name <name>', 'name of the manager in alerts (default: this host)')
+      .option('--time-from <iso>', 'arrival of all events, for a result that can be repeated (default: now)')
       .action(async (options: Options) => {
+        const timeFromMs = options.timeFrom === undefined ? undefined : Date.parse(options.timeFrom)
+        if (Number.isNaN(timeFromMs)) {
+          throw new CliFailure(
+            `--time-from: '${options.timeFrom}' is no time; write it as 2026-11-24T06:00:00Z`,
+            exitCodes.usage,
+          )
+        }
         const progress = startProgress(isTerminal)
         progress.update('loading the ruleset …')
         try {
@@ -52,6 +61,7 @@ export const command: CommandModule = {
             threads: options.threads,
             logAlertLevel: options.logAlertLevel,
             ...(options.location === undefined ? {} : { location: options.location }),
+            ...(timeFromMs === undefined ? {} : { timeFromMs }),
             ...(options.managerName === undefined ? {} : { managerName: options.managerName }),
             onProgress: ({ events, bytesRead, size }) => {
               const share = size === null || size === 0 ? '' : ` (${Math.floor((bytesRead * 100) / size)} %)`

@@ -17,7 +17,7 @@ export const command: CommandModule = {
     )
     addHome(command)
     command.option('--json', 'print one JSON object').action((dirs: readonly string[], options: Options) => {
-      const { texts, problems } = loadRuleset(findRuleset(dirs, () => home(options.home)))
+      const { texts, problems } = loadRuleset(findRuleset(dirs, () => home(options.home), []))
       const errors = problems.filter(({ severity }) => severity === 'error').length
       const counts = {
         decoderFiles: texts.decoders.length,

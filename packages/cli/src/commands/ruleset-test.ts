@@ -18,6 +18,9 @@ const fileLengthMax = 64 * 1024 * 1024
 /** Deepest folder below a suite. */
 const depthMax = 16
 
+/** Rules by the hour and the day of the week: the reference's configuration and its tests leave them out. */
+const policyRules = '0215-policy_rules.xml'
+
 export const command: CommandModule = {
   define(command, { say, note, home, finish }) {
     command
@@ -28,7 +31,7 @@ export const command: CommandModule = {
       .requiredOption('--suite <paths...>', '.ini and .json files with tests, or folders of them')
     addHome(command)
     command.option('--json', 'print one JSON object').action((options: Options) => {
-      const { ruleset } = rulesetOrFailure(options.ruleset, () => home(options.home), note)
+      const { ruleset } = rulesetOrFailure(options.ruleset, () => home(options.home), note, [policyRules])
       const skipped: string[] = []
       const failures: { readonly name: string; readonly reason: string }[] = []
       let passed = 0
