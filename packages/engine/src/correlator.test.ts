@@ -170,6 +170,8 @@ test('the accumulator fills in what earlier events of the id had', () => {
     '<decoder name="a"><prematch>^a </prematch><accumulate> </accumulate><plugin_decoder offset="after_prematch">JSON_Decoder</plugin_decoder></decoder>'
   const accumulating = of(rule(100, 3, '<srcip>1.2.3.4</srcip><user>bob</user>'), decoders)
   expect(ids(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', 'a {"id":"7","dstuser":"bob"}'])).toEqual([0, 100])
+  const own = answers(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', 'a {"id":"7","srcip":"5.6.7.8"}'])[1]
+  expect(own?.data?.srcip).toBe('5.6.7.8')
   expect(ids(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', 'a {"id":"8","dstuser":"bob"}'])).toEqual([0, 0])
   expect(
     ids(accumulating, ['a {"id":"7","srcip":"1.2.3.4"}', { log: 'a {"id":"7","dstuser":"bob"}', at: 121 }]),
