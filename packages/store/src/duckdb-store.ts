@@ -34,6 +34,7 @@ import {
   type Neighbourhood,
   offsetMax,
   type PartitionFacts,
+  type Place,
   pageCountMax,
   type Retained,
   type Retention,
@@ -320,22 +321,35 @@ class DuckDbStore implements Store {
     checkNumber('limit', limit, 0, pageCountMax)
     checkNumber('offset', offset, 0, offsetMax)
     const parameters = new Parameters()
-    const from = this.#from(request, parameters)
-    if (from === null) return { total: 0, documents: [] }
+    const source = this.#from(request, parameters)
+    if (source === null) return { total: 0, documents: [] }
     return this.#searchTurn(async (connection) => {
-      const counted = await read(connection, `SELECT count(*) FROM ${from}`, parameters)
-      const total = Number(counted[0]?.[0] ?? 0)
-      if (limit === 0 || total === 0) return { total, documents: [] }
-      const paged = new Parameters()
-      const source = this.#from(request, paged) ?? ''
+      if (limit === 0) {
+        const [row] = await read(connection, `SELECT count(*) FROM ${source}`, parameters)
+        return { total: Number(row?.[0] ?? 0), documents: [] }
+      }
+      // First the total and the page's places, from narrow columns; then the documents of that little range of time.
       const direction = order === 'newest' ? 'DESC' : 'ASC'
-      const place =
-        after === undefined
-          ? ''
-          : `WHERE (time, sequence) ${order === 'newest' ? '<' : '>'} (${paged.addWhole(after.timeMs)}, ${paged.addWhole(after.sequence)})`
+      const behind = order === 'newest' ? '<' : '>'
+      const ordered = `ORDER BY time ${direction}, sequence ${direction}`
+      const start = after === undefined ? '' : `WHERE ${besidePlace(after, behind, parameters)}`
+      const places = await read(
+        connection,
+        `WITH matching AS MATERIALIZED (SELECT time, sequence FROM ${source})
+        SELECT (SELECT count(*) FROM matching), page.time, page.sequence FROM (SELECT 1)
+          LEFT JOIN (SELECT time, sequence FROM matching ${start} ${ordered} LIMIT ${limit} OFFSET ${offset}) AS page ON TRUE ${ordered}`,
+        parameters,
+      )
+      const total = Number(places[0]?.[0] ?? 0)
+      const [first, last] = [placeOf(places[0]), placeOf(places.at(-1))]
+      if (first === null || last === null) return { total, documents: [] }
+      const range = { fromMs: Math.min(first.timeMs, last.timeMs), toMs: Math.max(first.timeMs, last.timeMs) + 1 }
+      const paged = new Parameters()
+      const narrow = this.#from({ ...request, range }, paged) ?? ''
+      const isOnPage = `NOT ${besidePlace(last, behind, paged)} AND NOT ${besidePlace(first, order === 'newest' ? '>' : '<', paged)}`
       const rows = await read(
         connection,
-        `SELECT id, time, sequence, json FROM ${source} ${place} ORDER BY time ${direction}, sequence ${direction} LIMIT ${limit} OFFSET ${offset}`,
+        `SELECT id, time, sequence, json FROM ${narrow} WHERE ${isOnPage} ${ordered} LIMIT ${places.length}`,
         paged,
       )
       return { total, documents: rows.map(foundOf) }
@@ -642,6 +656,19 @@ async function read(connection: DuckDBConnection, sql: string, { values, types: 
 
 function foundOf([id, time, sequence, json]: Row): Found {
   return { id: String(id), timeMs: Number(time), sequence: Number(sequence), text: String(json) }
+}
+
+/** Whether a document stands before or behind a place; in single comparisons, since pairs cannot be compared on both sides at once. */
+function besidePlace({ timeMs, sequence }: Place, sign: '<' | '>', parameters: Parameters): string {
+  const time = parameters.addWhole(timeMs)
+  return `(time ${sign} ${time} OR (time = ${time} AND sequence ${sign} ${parameters.addWhole(sequence)}))`
+}
+
+function placeOf(row: Row | undefined): Place | null {
+  const [, time, sequence] = row ?? []
+  return typeof time !== 'bigint' || typeof sequence !== 'bigint'
+    ? null
+    : { timeMs: Number(time), sequence: Number(sequence) }
 }
 
 function plainValue(value: string | number | readonly string[] | null): DuckDBValue {

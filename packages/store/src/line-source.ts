@@ -37,7 +37,7 @@ export interface Piece {
 export const lineLengthMax = 16 << 20
 const readLength = 1 << 20
 /** Bytes of lines in one piece, as a rule. */
-const pieceLength = 4 << 20
+const pieceLength = 2 << 20
 const fingerprintLength = 256
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']

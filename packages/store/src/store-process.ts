@@ -26,7 +26,7 @@ const callsMax = 256
 const restartMsMin = 300
 const restartMsMax = 15_000
 /** Heap of the child's own JavaScript, in MB. */
-const heapMb = 160
+const heapMb = 96
 
 export interface StoreProcessOptions {
   readonly settings: StoreSettings
@@ -57,7 +57,9 @@ export function startStoreProcess({ settings, report }: StoreProcessOptions): St
     const started = fork(join(import.meta.dirname, 'store-worker.ts'), [], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: [`--max-old-space-size=${heapMb}`],
+      // Each of the engine's threads would else keep freed memory for itself.
+      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+      execArgv: [`--max-semi-space-size=4`, `--max-old-space-size=${heapMb}`],
     })
     child = started
     ended = new Promise((resolve) => {
