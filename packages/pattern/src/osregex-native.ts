@@ -11,6 +11,7 @@
  *   follows up to the next gap fails, the scan resumes behind that byte, where `+` takes one byte unseen if a literal had
  *   taken over. That is spelled out, no lazy loop. Gaps behind the first must take any byte, else their failure would
  *   resume an earlier gap; the undo stack has four slots, so a fifth gap must be followed by a single item.
+ *   Where these last two conditions do not hold, `emitGuarded` has a second form with the undo stack in it.
  */
 import { allBytes, type ByteSet, intersects, setOf, setSource, setWhere } from './byte-set.ts'
 import { noMatch } from './contract.ts'

@@ -86,6 +86,12 @@ class Pcre2Pattern implements Pattern {
     return hazard.degree <= 1 || this.#safeMatcher() !== null ? 'linear' : 'backtracking'
   }
 
+  /** Why a hostile text could keep a backtracking matcher busy for ever; null when none can. */
+  get catastrophe(): string | null {
+    const { exponential, reason } = this.#judged()
+    return exponential ? reason : null
+  }
+
   get hazard(): string | null {
     return this.cost === 'linear' ? null : this.#judged().reason
   }
@@ -270,4 +276,9 @@ class Re2Matcher implements Matcher {
     }
     return matcher.start(this.#endGroup) - 1
   }
+}
+
+/** Why a pcre2 pattern is catastrophic (exponential) for a backtracking matcher; null for all others. */
+export function catastropheOf(pattern: Pattern): string | null {
+  return pattern instanceof Pcre2Pattern ? pattern.catastrophe : null
 }
