@@ -13,6 +13,7 @@ import {
 import { categories, category, dynamicFieldsMax, type FieldSlots, field, staticIndex } from './fields.ts'
 import { jsonText } from './json-text.ts'
 import type { Problems } from './problems.ts'
+import { runawayReason } from './runaway.ts'
 import { expandVariables } from './variables.ts'
 
 /** Longest text of one decoder element, repeated ones together, in bytes. */
@@ -298,7 +299,17 @@ class DecoderLoader {
         : type === 'pcre2'
           ? compilePcre2(joined.text)
           : compileOsregex(joined.text, { captures })
-    if (compiled.pattern !== undefined) return compiled.pattern
+    if (compiled.pattern !== undefined) {
+      const reason = runawayReason(compiled.pattern)
+      if (reason !== null)
+        this.#problems.warning(
+          file,
+          joined.at,
+          'PATTERN_RUNAWAY',
+          `decoder '${name}': <${key}>: ${reason}; a hostile log can make it run until it is cut off. Rewrite it`,
+        )
+      return compiled.pattern
+    }
     this.#problems.error(
       file,
       joined.at,

@@ -26,6 +26,7 @@ import type { DecoderSet } from './decoder.ts'
 import { categories, dynamicFieldsMax, type FieldSlots, staticIndex } from './fields.ts'
 import type { Problems } from './problems.ts'
 import type { Condition, Correlation, FieldRef, Rule, RuleBody, RuleMitre } from './rule.ts'
+import { runawayReason } from './runaway.ts'
 import { parseTimeWindow, parseWeekdays } from './time-window.ts'
 import { expandVariables } from './variables.ts'
 
@@ -436,7 +437,17 @@ class RuleLoader {
           : type === 'string'
             ? compileString(text)
             : compileOsregex(text, { captures: false })
-    if (compiled.pattern !== undefined) return compiled.pattern
+    if (compiled.pattern !== undefined) {
+      const reason = runawayReason(compiled.pattern)
+      if (reason !== null)
+        this.#problems.warning(
+          file,
+          at,
+          'PATTERN_RUNAWAY',
+          `rule ${id}: <${element}>: ${reason}; a hostile log can make it run until it is cut off. Rewrite it`,
+        )
+      return compiled.pattern
+    }
     this.#problems.error(
       file,
       at,

@@ -271,6 +271,18 @@ describe('what is wrong is told with its place', () => {
   ]
   for (const [says, sources, places] of cases) test(says, () => expect(problemPlaces(sources)).toEqual(places))
 
+  const patterns: [says: string, type: string, text: string, codes: string[]][] = [
+    ['a pattern that can run away is a warning', 'pcre2', '^(a|aa)+\\1$', ['PATTERN_RUNAWAY']],
+    ['one that the linear engine runs is none', 'pcre2', '^(a+)+$', []],
+    ['work of a power of the length is none', 'pcre2', '(?m)^x:\\[\\d+] (.+)\\n', []],
+    ['nor is an osregex that tries again and again', 'osregex', '\\S+ a \\S+ b', []],
+  ]
+  for (const [says, type, text, codes] of patterns)
+    test(says, () => {
+      const { problems } = compileTest(one(rule(100, 3, `<regex type="${type}">${text}</regex>`)))
+      expect(problems.map(({ code }) => code)).toEqual(codes)
+    })
+
   test('the message carries file and line', () => {
     const [problem] = compileTest(one('<roole/>')).problems
     expect([problem?.at.file, problem?.lineText]).toEqual(['rules.xml', '<roole/>'])
