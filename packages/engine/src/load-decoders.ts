@@ -306,7 +306,7 @@ class DecoderLoader {
           file,
           joined.at,
           'PATTERN_RUNAWAY',
-          `decoder '${name}': <${key}>: ${reason}; a hostile log can make it run until it is cut off. Rewrite it`,
+          `decoder '${name}': <${key}>: ${reason}; on hostile text it runs in linear time or until it is cut off. Better write it without`,
         )
       return compiled.pattern
     }

@@ -444,7 +444,7 @@ class RuleLoader {
           file,
           at,
           'PATTERN_RUNAWAY',
-          `rule ${id}: <${element}>: ${reason}; a hostile log can make it run until it is cut off. Rewrite it`,
+          `rule ${id}: <${element}>: ${reason}; on hostile text it runs in linear time or until it is cut off. Better write it without`,
         )
       return compiled.pattern
     }

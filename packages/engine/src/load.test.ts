@@ -273,8 +273,9 @@ describe('what is wrong is told with its place', () => {
 
   const patterns: [says: string, type: string, text: string, codes: string[]][] = [
     ['a pattern that can run away is a warning', 'pcre2', '^(a|aa)+\\1$', ['PATTERN_RUNAWAY']],
-    ['one that the linear engine runs is none', 'pcre2', '^(a+)+$', []],
+    ['so is one that the linear engine runs: it is catastrophic elsewhere', 'pcre2', '^(a+)+$', ['PATTERN_RUNAWAY']],
     ['work of a power of the length is none', 'pcre2', '(?m)^x:\\[\\d+] (.+)\\n', []],
+    ['one too large to be judged is none', 'pcre2', `^(a|${'b'.repeat(450)})+\\\\1$`, []],
     ['nor is an osregex that tries again and again', 'osregex', '\\S+ a \\S+ b', []],
   ]
   for (const [says, type, text, codes] of patterns)

@@ -25,6 +25,9 @@ interface Fragment {
   readonly last: ReadonlyMap<number, number>
 }
 
+/** The reason given for a pattern whose automaton grows too large to be judged. */
+export const tooBig = 'too big to be judged safe'
+
 class TooBig extends Error {}
 
 class Automaton {
@@ -135,7 +138,7 @@ export function hazardOf(root: Node): Hazard {
   try {
     return judge(root, !isAnchored(root))
   } catch (thrown) {
-    if (thrown instanceof TooBig) return { exponential: true, degree: 9, reason: 'too big to be judged safe' }
+    if (thrown instanceof TooBig) return { exponential: true, degree: 9, reason: tooBig }
     throw thrown
   }
 }

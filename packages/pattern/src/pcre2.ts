@@ -8,7 +8,7 @@ import { type Compiled, type Needs, noMatch, type Pattern } from './contract.ts'
 import { literalFilter } from './fold.ts'
 import { emitRe2, emitV8, type V8Source, visit } from './pcre2-emit.ts'
 import { gapTest } from './pcre2-gaps.ts'
-import { type Hazard, hazardOf } from './pcre2-hazard.ts'
+import { type Hazard, hazardOf, tooBig } from './pcre2-hazard.ts'
 import { needsOf, prefixesOf } from './pcre2-literals.ts'
 import { linearPrefix } from './pcre2-prefix.ts'
 import { type Node, type Pcre2Syntax, parsePcre2 } from './pcre2-syntax.ts'
@@ -86,10 +86,10 @@ class Pcre2Pattern implements Pattern {
     return hazard.degree <= 1 || this.#safeMatcher() !== null ? 'linear' : 'backtracking'
   }
 
-  /** Why a hostile text could keep a backtracking matcher busy for ever; null when none can. */
+  /** Why a hostile text could keep a backtracking matcher busy for ever; null when none can, or the pattern is too big to say. */
   get catastrophe(): string | null {
     const { exponential, reason } = this.#judged()
-    return exponential ? reason : null
+    return exponential && reason !== tooBig ? reason : null
   }
 
   get hazard(): string | null {
