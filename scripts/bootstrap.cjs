@@ -228,7 +228,7 @@ function ensureSystemPrograms(verb) {
 }
 
 /** A small young generation: by default V8 lets it grow to many times what our short-lived strings need, and the manager has a memory budget. */
-const nodeFlags = ['--max-semi-space-size=8']
+const nodeFlags = ['--max-semi-space-size=4']
 
 /** Becomes the program where Node can do that (same process id, signals reach it), else runs it as a child. */
 function run(node, args) {
