@@ -49,6 +49,8 @@ export interface RemoteConfig {
   readonly queueSize: number
   readonly ridsClosingTimeS: number
   readonly connectionOvertakeTimeS: number
+  /** `blowfish` accepts both ciphers. */
+  readonly cryptoMethod: 'aes' | 'blowfish'
   readonly allowHigherVersions: boolean
 }
 
@@ -369,6 +371,7 @@ function remoteOf(node: Node): RemoteConfig {
     queueSize: values.number('queue_size'),
     ridsClosingTimeS: values.number('rids_closing_time'),
     connectionOvertakeTimeS: values.number('connection_overtake_time'),
+    cryptoMethod: values.text('crypto_method') === 'blowfish' ? 'blowfish' : 'aes',
     allowHigherVersions: values.section('agents').yesNo('allow_higher_versions'),
   }
 }
@@ -419,6 +422,9 @@ function crossProblems(nodes: readonly Node[]): Problem[] {
     const remote = remoteOf(node)
     if (remote.connection === 'syslog' && remote.allowedIps.length === 0) {
       say(node, 'CONFIG_SYSLOG_OPEN', 'a <remote> for syslog needs <allowed-ips>: who may send')
+    }
+    if (remote.connection === 'secure' && remote.protocols.includes('tls')) {
+      say(node, 'CONFIG_REMOTE_TLS', 'agents speak tcp or udp, encrypted by the channel itself; tls is for syslog')
     }
     if (remote.connection === 'syslog' && remote.protocols.length > 1) {
       say(node, 'CONFIG_SYSLOG_PROTOCOL', 'a <remote> for syslog has one <protocol>; write a second <remote>')

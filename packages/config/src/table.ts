@@ -94,7 +94,6 @@ const day = 86_400
 const mib = 1024 ** 2
 const gib = 1024 ** 3
 
-const agentChannel = 'agents cannot connect to this version yet'
 const ownHost = 'the manager does not watch the host it runs on; run an agent there'
 const noMail = 'this version sends no e-mail'
 const cloud = 'cloud sources are not read by this version'
@@ -112,9 +111,6 @@ export const rows: readonly Row[] = [
     1,
     365 * day,
     'Silence after which an agent counts as disconnected',
-    {
-      waits: agentChannel,
-    },
   ),
   duration(
     'global/agents_disconnection_alert_time',
@@ -122,9 +118,6 @@ export const rows: readonly Row[] = [
     0,
     365 * day,
     'Further time until a disconnection is an alert',
-    {
-      waits: agentChannel,
-    },
   ),
   value('text', 'global/white_list', null, 'Address, network or name that active response never acts on', {
     several: 'add',
@@ -296,24 +289,34 @@ export const rows: readonly Row[] = [
     waits: 'a terminal gets lines to read, everything else JSON; the file `logs/dogwatch.log` is JSON',
   }),
 
-  section('remote', 'A port for agents or for syslog', {
-    several: 'each',
-    waits: 'agents and syslog are not received by this version',
-  }),
+  section('remote', 'A port for agents or for syslog', { several: 'each' }),
   choice('remote/connection', 'secure', ['secure', 'syslog'], 'Agents, or syslog senders'),
   value('port', 'remote/port', null, 'Port; left out: 1514 for agents, 514 for syslog', { min: 1, max: 65_535 }),
-  value('choices', 'remote/protocol', 'tcp', 'Transport; both may be given for agents', { choices: ['tcp', 'udp'] }),
+  value('choices', 'remote/protocol', 'tcp', 'Transport; `tcp,udp` may be given for agents, `tls` for syslog', {
+    choices: ['tcp', 'udp', 'tls'],
+  }),
   value('network', 'remote/allowed-ips', null, 'Who may send; needed for syslog', { several: 'add' }),
   value('network', 'remote/denied-ips', null, 'Who may not', { several: 'add' }),
   value('address', 'remote/local_ip', null, 'Address to listen on; left out: all'),
   yesNo('remote/ipv6', 'no', 'Listen on IPv6'),
-  integer('remote/queue_size', 131_072, 1, 10_000_000, 'Messages that may wait'),
-  duration('remote/rids_closing_time', '5m', 1, 365 * day, 'Idle time after which an agent’s counter file is closed'),
+  integer('remote/queue_size', 131_072, 1, 10_000_000, 'Messages that may wait', {
+    waits: 'bytes are bounded instead: senders wait while the journal is behind',
+  }),
+  duration('remote/rids_closing_time', '5m', 1, 365 * day, 'Idle time after which an agent’s counter file is closed', {
+    waits: 'the 512 files used last are kept open',
+  }),
+  choice(
+    'remote/crypto_method',
+    'aes',
+    ['aes', 'blowfish'],
+    'Ciphers that agents may use; `blowfish` accepts old agents beside AES',
+    { ours: true },
+  ),
   duration('remote/connection_overtake_time', '60', 0, hour, 'Silence after which a second connection takes over'),
   section('remote/agents', 'Which agents may connect'),
   yesNo('remote/agents/allow_higher_versions', 'no', 'Agents newer than the manager may connect'),
 
-  section('auth', 'Enrolment of agents', { waits: agentChannel }),
+  section('auth', 'Enrolment of agents; there is none without a `<remote>` for them'),
   yesNo('auth/disabled', 'no', 'Do not enrol'),
   yesNo('auth/remote_enrollment', 'yes', 'Enrol over the network'),
   port('auth/port', 1515, 'Port to listen on; `--port-enrol` goes before it'),

@@ -4,6 +4,7 @@ import {
   answerParsers,
   type ControlAnswers,
   type ControlCommand,
+  type ControlRequests,
   controlLineMax,
   controlSocketPath,
   withSocketPath,
@@ -22,13 +23,13 @@ export class ControlError extends Error {
 /** Sends one command and waits for its answer, at most `timeoutMs`. ControlError otherwise. */
 export async function askManager<C extends ControlCommand>(
   home: string,
-  { command }: { readonly command: C },
+  request: ControlRequests[C] & { readonly command: C },
   timeoutMs: number,
 ): Promise<ControlAnswers[C]> {
   const path = controlSocketPath(home)
   let line: string
   try {
-    line = await withSocketPath(path, (short) => exchange(short, `${JSON.stringify({ command })}\n`, timeoutMs))
+    line = await withSocketPath(path, (short) => exchange(short, `${JSON.stringify(request)}\n`, timeoutMs))
   } catch (cause) {
     if (cause instanceof ControlError) throw cause
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
@@ -40,7 +41,7 @@ export async function askManager<C extends ControlCommand>(
     const message = `no manager is running with the home ${home}; start it, or name its home with --home`
     throw new ControlError('MANAGER_ABSENT', message, { cause })
   }
-  const answer = answerParsers[command](line)
+  const answer = answerParsers[request.command](line)
   if (answer !== null) return answer
   throw new ControlError(
     'MANAGER_ANSWER',

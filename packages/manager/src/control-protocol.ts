@@ -5,6 +5,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Problem } from '@dogwatch/schema'
+import { type AgentsAnswer, type AgentsRequest, agentsRequestOf, isAgentsAnswer } from './agents-control.ts'
 
 /** Answer to `reload`. */
 export interface ReloadAnswer {
@@ -31,8 +32,17 @@ export interface StatusAnswer {
 export interface ControlAnswers {
   readonly reload: ReloadAnswer
   readonly status: StatusAnswer
+  readonly agents: AgentsAnswer
 }
 export type ControlCommand = keyof ControlAnswers
+
+/** Requests by command; `agents` says what is asked about them. */
+export interface ControlRequests {
+  readonly reload: { readonly command: 'reload' }
+  readonly status: { readonly command: 'status' }
+  readonly agents: { readonly command: 'agents'; readonly agents: AgentsRequest }
+}
+export type ControlRequest = ControlRequests[ControlCommand]
 
 /** Longest line in bytes: a reload's problems are bounded by the ruleset's compiler. */
 export const controlLineMax = 64 * 1024 * 1024
@@ -60,10 +70,12 @@ export async function withSocketPath<T>(path: string, use: (path: string) => Pro
   }
 }
 
-/** The command of a request line, or null when it is none. */
-export function parseRequest(line: string): ControlCommand | null {
+/** The request of a line, or null when it is none. */
+export function parseRequest(line: string): ControlRequest | null {
   const request = parseObject(line)
-  return request?.command === 'reload' || request?.command === 'status' ? request.command : null
+  if (request?.command === 'reload' || request?.command === 'status') return { command: request.command }
+  const agents = request?.command === 'agents' ? agentsRequestOf(request.agents) : null
+  return agents === null ? null : { command: 'agents', agents }
 }
 
 /** Checks of answers, by command; null for what is none. */
@@ -75,6 +87,10 @@ export const answerParsers: { readonly [C in ControlCommand]: (line: string) => 
   status: (line) => {
     const answer = parseObject(line)
     return answer !== null && isStatusAnswer(answer) ? answer : null
+  },
+  agents: (line) => {
+    const answer = parseObject(line)
+    return answer !== null && isAgentsAnswer(answer) ? answer : null
   },
 }
 
@@ -113,7 +129,7 @@ function isNumber(value: unknown): value is number {
   return typeof value === 'number'
 }
 
-function parseObject(line: string): { command?: unknown } | null {
+function parseObject(line: string): { command?: unknown; agents?: unknown } | null {
   try {
     const value: unknown = JSON.parse(line)
     return typeof value === 'object' && value !== null ? value : null

@@ -1,8 +1,10 @@
-/** The control socket of the running manager: `reload` and `status`, for the same user only. A request is one short line; a sender that dawdles is cut off. */
+/** The control socket of the running manager: `reload`, `status` and `agents`, for the same user only. A request is one short line; a sender that dawdles is cut off. */
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import {
   type ControlAnswers,
+  type ControlRequest,
+  type ControlRequests,
   controlRequestMax,
   controlSocketPath,
   parseRequest,
@@ -10,7 +12,7 @@ import {
 } from './control-protocol.ts'
 
 export type ControlHandlers = {
-  readonly [C in keyof ControlAnswers]: () => Promise<ControlAnswers[C]> | ControlAnswers[C]
+  readonly [C in keyof ControlAnswers]: (request: ControlRequests[C]) => Promise<ControlAnswers[C]> | ControlAnswers[C]
 }
 
 /** Time for a request to arrive, in milliseconds. */
@@ -78,14 +80,22 @@ function serve(socket: Socket, handlers: ControlHandlers): void {
     if (!line.includes('\n')) return
     clearTimeout(timer)
     socket.removeAllListeners('data')
-    const command = parseRequest(line)
-    if (command === null) {
+    const request = parseRequest(line)
+    if (request === null) {
       socket.end(`${JSON.stringify({ error: 'no such command' })}\n`)
       return
     }
-    Promise.resolve(handlers[command]()).then(
-      (answer) => socket.end(`${JSON.stringify(answer)}\n`),
+    Promise.resolve(answerOf(handlers, request)).then(
+      (said) => socket.end(`${JSON.stringify(said)}\n`),
       (error: unknown) => socket.end(`${JSON.stringify({ error: String(error) })}\n`),
     )
   })
+}
+
+function answerOf(
+  handlers: ControlHandlers,
+  request: ControlRequest,
+): Promise<ControlAnswers[keyof ControlAnswers]> | ControlAnswers[keyof ControlAnswers] {
+  if (request.command === 'agents') return handlers.agents(request)
+  return request.command === 'reload' ? handlers.reload(request) : handlers.status(request)
 }

@@ -19,8 +19,8 @@ Options:
   --home <dir>            home folder (default: $DOGWATCH_HOME, else ./var in a checkout, else /var/lib/dogwatch)
   --port-webhook <port>   HTTPS receiver of Kubernetes audit events (default 8080)
   --port-metrics <port>   health and metrics, on 127.0.0.1 (default 9464)
-  --port-agents <port>    agents (1514); accepted, not listened on by this version
-  --port-enrol <port>     enrolment of agents (1515); accepted, not listened on by this version
+  --port-agents <port>    agents, where ossec.conf has a <remote> for them (default 1514)
+  --port-enrol <port>     enrolment of agents (default 1515)
   --port-api <port>       API and page (55000); accepted, not listened on by this version
   -h, --help              this text
 

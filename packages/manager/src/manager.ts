@@ -12,6 +12,7 @@ import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type 
 import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
+import { type Agents, startAgents } from './agents.ts'
 import { bannerText } from './banner.ts'
 import { type ClusterToken, clusterToken } from './cluster-tokens.ts'
 import type { ReloadAnswer, StatusAnswer } from './control-protocol.ts'
@@ -39,7 +40,12 @@ export interface ManagerOptions {
 
 export interface Manager {
   readonly log: Log
-  readonly ports: { readonly webhook: number | null; readonly metrics: number | null }
+  readonly ports: {
+    readonly webhook: number | null
+    readonly metrics: number | null
+    readonly agents: number | null
+    readonly enrol: number | null
+  }
   /** What to show a person, once. */
   readonly banner: string
   /** Loads ossec.conf's ruleset anew; the old one goes on when there is an error. Calls wait for each other. */
@@ -79,6 +85,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   const metrics = slot<Metrics>('the metrics')
   const metricsServer = slot<MetricsServer>('the metrics server')
   const pipeline = slot<Pipeline>('the pipeline')
+  const agents = slot<Agents>('the agents')
   const control = slot<ControlServer>('the control socket')
   const store = slot<StoreProcess>('the store')
   const lastRecords = slot<LastRecords>('the times of the last records')
@@ -106,6 +113,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             address: `http://${bracketed(config.value.metrics.bind)}:${metricsServer.value.port}/metrics`,
           },
         ]),
+    ...(agents.present?.listening ?? []),
   ]
   const figures = (): PipelineFigures | null => pipeline.present?.figures() ?? null
 
@@ -260,8 +268,27 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
       stop: () => pipeline.value.stop(pipelineDrainMs),
     },
     {
+      name: 'agents',
+      start: async () =>
+        void agents.put(
+          await startAgents({
+            home,
+            config: config.value,
+            ports: { agents: flags.portAgents, enrol: flags.portEnrol },
+            sink: journalSink(journal.value),
+            log: openedLog.value.log,
+            hostname: hostname(),
+            onFacts: (facts) => pipeline.value.setAgents(facts),
+          }),
+        ),
+      stop: () => agents.value.close(receiverDrainMs),
+    },
+    {
       name: 'control',
-      start: async () => void control.put(await startControl(home, { reload, status })),
+      start: async () =>
+        void control.put(
+          await startControl(home, { reload, status, agents: ({ agents: asked }) => agents.value.answer(asked) }),
+        ),
       stop: () => control.value.close(),
     },
   ]
@@ -354,7 +381,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   openStore()
   phase = 'running'
   const { log } = openedLog.value
-  const ports = { webhook: webhookPort.present, metrics: metricsServer.present?.port ?? null }
+  const ports = { webhook: webhookPort.present, metrics: metricsServer.present?.port ?? null, ...agents.value.ports }
   log.info({ ...ports, ms: Math.round(performance.now() - startedAt) }, 'ready')
   const [first] = config.value.webhook.clusters
   return {

@@ -73,6 +73,7 @@ describe('the control socket', () => {
     lastRecordMs: {},
   }
   const reload = { accepted: false, decoderFiles: 1, ruleFiles: 2, lists: 0, problems: [] }
+  const agents = () => ({ problem: null, agents: [], groups: [] })
 
   for (const [says, name] of [
     ['answers', 'home'],
@@ -81,7 +82,7 @@ describe('the control socket', () => {
     test(says, async () => {
       const home = join(folder, name)
       mkdirSync(join(home, 'queue'), { recursive: true })
-      const control = await startControl(home, { status: () => status, reload: () => Promise.resolve(reload) })
+      const control = await startControl(home, { status: () => status, reload: () => Promise.resolve(reload), agents })
       expect(statSync(controlSocketPath(home)).mode & 0o777).toBe(0o600)
       expect(await askManager(home, { command: 'status' }, 5000)).toEqual(status)
       expect(await askManager(home, { command: 'reload' }, 5000)).toEqual(reload)
@@ -92,7 +93,7 @@ describe('the control socket', () => {
 
   test('refuses what is no command, and cuts off what never ends', async () => {
     mkdirSync(join(folder, 'queue'))
-    const control = await startControl(folder, { status: () => status, reload: () => reload })
+    const control = await startControl(folder, { status: () => status, reload: () => reload, agents })
     const exchange = (text: string) =>
       new Promise<string>((resolve) => {
         let answer = ''
@@ -103,13 +104,15 @@ describe('the control socket', () => {
       })
     expect(await exchange('{"command":"halt"}\n')).toContain('no such command')
     expect(await exchange('not json\n')).toContain('no such command')
+    expect(await exchange('{"command":"agents","agents":{"verb":"remove","id":"../x"}}\n')).toContain('no such command')
+    expect(await exchange('{"command":"agents","agents":{"verb":"list"}}\n')).toContain('"problem":null')
     expect(await exchange('x'.repeat(10_000))).toBe('')
     await control.close()
   })
 
   test('waits for an answer no longer than asked', async () => {
     mkdirSync(join(folder, 'queue'))
-    const control = await startControl(folder, { status: () => new Promise(() => {}), reload: () => reload })
+    const control = await startControl(folder, { status: () => new Promise(() => {}), reload: () => reload, agents })
     await expect(askManager(folder, { command: 'status' }, 50)).rejects.toMatchObject({ code: 'MANAGER_SILENT' })
     await control.close()
   })

@@ -1,0 +1,332 @@
+/**
+ * Who the agents are and how they are: keys, rows, and the life of an agent (spec: agent-protocol, parts 1.4, 1.5 and 10).
+ *
+ * In: what agents say, requests to enrol, the time. Out: answers, rows, and notices that become events (rules 502 to 506). Time is an argument, so that a test is a
+ * function call; the files are the home's.
+ */
+import { timingSafeEqual } from 'node:crypto'
+import { join } from 'node:path'
+import type { AgentDirectory, KnownAgent } from '@dogwatch/inputs'
+import { replaceFile } from '@dogwatch/outputs'
+import {
+  CounterFiles,
+  cipherKeys,
+  type EnrolmentRequest,
+  enrolledAnswer,
+  eventPayload,
+  isNewerVersion,
+  type KeyEntry,
+  parseEnrolment,
+  parseKeepAlive,
+  refusedAnswer,
+  withOrigin,
+} from '@dogwatch/protocol'
+import { decideEnrolment, type EnrolmentPolicy, managerVersion } from './agents-enrol.ts'
+import { AgentGroups } from './agents-groups.ts'
+import { ClientKeys } from './agents-keys.ts'
+import { type AgentRow, AgentState, newAgentRow, statusCodes } from './agents-state.ts'
+
+/** An event of ours about an agent: whose it is (null: the manager's own), and its queue message. */
+export interface AgentNotice {
+  readonly agentId: string | null
+  readonly message: Buffer
+}
+
+export interface RegistryOptions {
+  readonly home: string
+  readonly hostname: string
+  readonly policy: EnrolmentPolicy
+  readonly purges: boolean
+  readonly password: string | null
+  readonly disconnectionTimeS: number
+  readonly disconnectionAlertTimeS: number
+  readonly allowsHigherVersions: boolean
+  /** The node that a token belongs to, by the word of its cluster; null when it proves nothing. */
+  readonly reviewToken: (token: string) => Promise<string | null>
+  readonly notice: (notice: AgentNotice) => void
+  readonly tell: (line: string, facts: Readonly<Record<string, unknown>>) => void
+  /** The agent is no longer enrolled, or has another key. */
+  readonly forget: (id: string) => void
+  /** Something that alerts show has changed. */
+  readonly changed: () => void
+}
+
+export interface EnrolmentOutcome {
+  readonly text: string
+  readonly isAccepted: boolean
+}
+
+export class AgentRegistry implements AgentDirectory {
+  readonly groups: AgentGroups
+  readonly received: CounterFiles
+  readonly #options: RegistryOptions
+  readonly #keys: ClientKeys
+  readonly #state: AgentState
+  readonly #known = new Map<string, KnownAgent & KeyEntry>()
+  #byAddress = new Map<string, KnownAgent | null>()
+  /** When a disconnection becomes an alert, by agent. */
+  readonly #alertsDue = new Map<string, number>()
+  /** The last keep-alive of each agent as text: an equal one says nothing new. */
+  readonly #lastTexts = new Map<string, string>()
+  #enrolling: Promise<unknown> = Promise.resolve()
+
+  constructor(options: RegistryOptions, nowMs: number) {
+    const { home, purges } = options
+    this.#options = options
+    this.#state = new AgentState(join(home, 'queue/agents.db'))
+    this.#keys = new ClientKeys(join(home, 'etc/client.keys'), purges)
+    this.groups = new AgentGroups(join(home, 'etc/shared'), (line) => options.tell(line, {}))
+    this.received = new CounterFiles(join(home, 'queue/rids'))
+    this.#sync(nowMs)
+    for (const row of this.#state.rows.values()) {
+      if (row.status !== 'active' && row.status !== 'pending') continue
+      this.#put({ ...row, status: 'disconnected', statusCode: statusCodes.reset, disconnectedMs: nowMs })
+      // Who was there gets the time of a silent agent to come back before anybody is alarmed.
+      this.#alertsDue.set(row.id, nowMs + (options.disconnectionTimeS + options.disconnectionAlertTimeS) * 1000)
+    }
+  }
+
+  get rows(): ReadonlyMap<string, AgentRow> {
+    return this.#state.rows
+  }
+
+  byId(id: string): KnownAgent | null {
+    return this.#known.get(id) ?? null
+  }
+
+  byAddress(address: string): KnownAgent | null {
+    return this.#byAddress.get(address) ?? null
+  }
+
+  /** A start-up message; the answer refuses it, null lets it in. */
+  startup({ id }: { readonly id: string }, version: string | null, peer: string, nowMs: number): string | null {
+    const row = this.#state.rows.get(id)
+    if (row === undefined) return null
+    const isRefused =
+      !this.#options.allowsHigherVersions && (version === null || isNewerVersion(version, managerVersion))
+    if (version === null || isRefused === true) {
+      const statusCode = version === null ? statusCodes.noVersion : statusCodes.badVersion
+      if (row.statusCode !== statusCode) this.#put({ ...row, statusCode })
+      return version === null ? "Couldn't retrieve version" : 'Agent version must be lower or equal to manager version'
+    }
+    this.#lastTexts.delete(id)
+    this.#put({ ...row, status: 'pending', statusCode: statusCodes.none, ip: peer, keepAliveMs: nowMs })
+    return null
+  }
+
+  /** A keep-alive: the agent is active. Gives the row as it is now. */
+  keepAlive({ id }: { readonly id: string }, text: Buffer, peer: string, nowMs: number): AgentRow | null {
+    const row = this.#state.rows.get(id)
+    if (row === undefined) return null
+    this.#alertsDue.delete(id)
+    const latin1 = text.toString('latin1')
+    const isActive = {
+      status: 'active',
+      statusCode: statusCodes.none,
+      keepAliveMs: nowMs,
+      disconnectedMs: null,
+    } as const
+    if (this.#lastTexts.get(id) === latin1 && row.status === 'active') {
+      this.#state.put({ ...row, ...isActive })
+      return this.#state.rows.get(id) ?? null
+    }
+    this.#lastTexts.set(id, latin1)
+    const says = parseKeepAlive(text)
+    this.#put({
+      ...row,
+      ...isActive,
+      ip: says.address ?? peer,
+      version: says.version ?? row.version,
+      system: says.system ?? row.system,
+      labels: says.labels,
+      configSum: says.configSum,
+      mergedSum: says.mergedSum,
+      isSynced: says.mergedSum === this.groups.merged(row.groups, nowMs).sum,
+    })
+    return this.#state.rows.get(id) ?? null
+  }
+
+  shutdown({ id }: { readonly id: string }, nowMs: number): void {
+    const row = this.#state.rows.get(id)
+    if (row === undefined) return
+    this.#put({ ...row, status: 'disconnected', statusCode: statusCodes.shutdown, disconnectedMs: nowMs })
+    this.#say(row, 'wazuh-remoted', `ossec: Agent stopped: '${row.name}->${row.registerIp}'.`)
+  }
+
+  /** What time alone changes: agents that fall silent, disconnections that become alerts, a changed client.keys. Call it about once a second. */
+  tick(nowMs: number): void {
+    const { disconnectionTimeS, disconnectionAlertTimeS } = this.#options
+    for (const row of this.#state.rows.values()) {
+      if (row.status !== 'active' && row.status !== 'pending') continue
+      if (nowMs - (row.keepAliveMs ?? nowMs) < disconnectionTimeS * 1000) continue
+      this.#put({ ...row, status: 'disconnected', statusCode: statusCodes.silent, disconnectedMs: nowMs })
+      this.#alertsDue.set(row.id, nowMs + disconnectionAlertTimeS * 1000)
+    }
+    for (const [id, dueMs] of this.#alertsDue) {
+      if (nowMs < dueMs) continue
+      this.#alertsDue.delete(id)
+      const row = this.#state.rows.get(id)
+      if (row?.status === 'disconnected')
+        this.#say(row, 'wazuh-monitord', `ossec: Agent disconnected: '${row.name}-${row.registerIp}'.`)
+    }
+  }
+
+  /** Reads client.keys again when somebody changed it. */
+  refreshKeys(nowMs: number): void {
+    if (this.#keys.refresh()) this.#sync(nowMs)
+  }
+
+  /** Answers an enrolment line; one after the other, so that no two get one name. */
+  enrol(line: string, peer: string, now: () => number): Promise<EnrolmentOutcome> {
+    const next = this.#enrolling.then(() => this.#enrol(line, peer, now))
+    this.#enrolling = next
+    return next
+  }
+
+  /** Removes an agent; false when there is none. */
+  remove(id: string, purges: boolean, nowMs: number): boolean {
+    const row = this.#state.rows.get(id)
+    if (!this.#keys.remove(id, purges)) return false
+    this.#sync(nowMs)
+    if (row !== undefined) {
+      const message = eventPayload('1', 'wazuh-monitord', `ossec: Agent removed: '${row.name}-${row.registerIp}'.`)
+      this.#options.notice({ agentId: null, message })
+    }
+    return true
+  }
+
+  /** Puts an agent into groups, in this order; a problem as text, null when it is done. */
+  setGroups(id: string, groups: readonly string[]): string | null {
+    const row = this.#state.rows.get(id)
+    if (row === undefined) return `there is no agent ${id}`
+    const missing = groups.find((group) => !this.groups.has(group))
+    if (missing !== undefined) return `there is no group ${missing}`
+    this.#put({ ...row, groups: groups.length === 0 ? ['default'] : groups, isSynced: false })
+    return null
+  }
+
+  close(): void {
+    this.received.close()
+    this.#state.close()
+  }
+
+  async #enrol(line: string, peer: string, now: () => number): Promise<EnrolmentOutcome> {
+    const { password, tell, reviewToken } = this.#options
+    const refuse = (reason: string): EnrolmentOutcome => {
+      tell('enrolment refused', { peer, reason })
+      return { text: refusedAnswer(reason), isAccepted: false }
+    }
+    const reading = parseEnrolment(line, { password, isSame: isSameText })
+    if ('reason' in reading) return refuse(reading.reason)
+    const { request } = reading
+    try {
+      const { nodeUid, token } = request
+      const provenNode = nodeUid === null || token === null ? null : await reviewToken(token).catch(() => null)
+      return this.#admit(request, peer, provenNode, now(), refuse)
+    } catch (error) {
+      tell('enrolment failed', { peer, error: error instanceof Error ? error.message : String(error) })
+      return { text: refusedAnswer(`Internal manager error adding agent: ${request.name}`), isAccepted: false }
+    }
+  }
+
+  #admit(
+    request: EnrolmentRequest,
+    peer: string,
+    provenNode: string | null,
+    nowMs: number,
+    refuse: (reason: string) => EnrolmentOutcome,
+  ): EnrolmentOutcome {
+    const { policy, hostname, tell } = this.#options
+    this.#keys.refresh()
+    const decision = decideEnrolment(request, policy, {
+      hostname,
+      peer,
+      nowMs,
+      hasGroup: (group) => this.groups.has(group),
+      agents: [...this.#keys.entries.values()].map((entry) => ({ entry, row: this.#state.rows.get(entry.id) })),
+      provenNode,
+    })
+    if (decision.kind === 'refused') return refuse(decision.reason)
+    const { name, groups, nodeUid } = request
+    const { ip } = decision
+    let entry: KeyEntry
+    if (decision.kind === 'renewed') entry = this.#keys.renew(decision.id, { name, ip })
+    else {
+      for (const id of decision.replaces) this.remove(id, this.#options.purges, nowMs)
+      const idMin = Math.max(this.#keys.idMax, this.#state.idMax) + 1
+      this.#state.idMax = idMin
+      entry = this.#keys.add({ name, ip }, idMin)
+    }
+    this.#sync(nowMs)
+    const row = this.#state.rows.get(entry.id)
+    // Who the node is may only be said by who proved it, or by the first.
+    const isNodeTaken = nodeUid !== null && [...this.#state.rows.values()].some((other) => other.nodeUid === nodeUid)
+    const node = nodeUid !== null && (!isNodeTaken || provenNode === nodeUid) ? nodeUid : (row?.nodeUid ?? null)
+    if (row !== undefined) this.#put({ ...row, groups: groups ?? row.groups, nodeUid: node })
+    tell('enrolled', { id: entry.id, name, ip, peer, how: decision.kind })
+    return { text: enrolledAnswer(entry), isAccepted: true }
+  }
+
+  /** Brings rows, keys and connections in line with client.keys. */
+  #sync(nowMs: number): void {
+    const { entries } = this.#keys
+    for (const [id, known] of this.#known) {
+      const entry = entries.get(id)
+      const isSame = entry !== undefined && entry.name === known.name && entry.key === known.key
+      if (isSame && entry.ip === known.ip) continue
+      if (!isSame) this.#drop(id)
+      this.#known.delete(id)
+    }
+    for (const entry of entries.values()) {
+      if (!this.#known.has(entry.id)) this.#known.set(entry.id, { ...entry, keys: cipherKeys(entry) })
+      const row = this.#state.rows.get(entry.id)
+      const { id, name, ip } = entry
+      if (row === undefined) this.#put(newAgentRow({ id, name, registerIp: ip }, nowMs))
+      else if (row.name !== name || row.registerIp !== ip) this.#put({ ...row, name, registerIp: ip })
+    }
+    for (const id of [...this.#state.rows.keys()]) if (!entries.has(id)) this.#state.delete(id)
+    if (this.#keys.idMax > this.#state.idMax) this.#state.idMax = this.#keys.idMax
+    this.#byAddress = new Map()
+    for (const known of this.#known.values())
+      this.#byAddress.set(known.ip, this.#byAddress.has(known.ip) ? null : known)
+    this.#writeTimestamps()
+    this.#options.changed()
+  }
+
+  /** The agent is gone or has another key: its counters begin anew. */
+  #drop(id: string): void {
+    this.#options.forget(id)
+    this.received.forget(id)
+    this.#lastTexts.delete(id)
+    this.#alertsDue.delete(id)
+  }
+
+  #put(row: AgentRow): void {
+    this.#state.put(row)
+    this.#options.changed()
+  }
+
+  /** `queue/agents-timestamp`: when each agent was added (part 1.5). */
+  #writeTimestamps(): void {
+    const lines = [...this.#state.rows.values()].map(
+      ({ id, name, registerIp, addedMs }) => `${id} ${name} ${registerIp} ${localTime(addedMs)}\n`,
+    )
+    replaceFile(join(this.#options.home, 'queue/agents-timestamp'), Buffer.from(lines.join(''), 'utf8'))
+  }
+
+  #say({ id, name, registerIp }: AgentRow, location: string, text: string): void {
+    const message = withOrigin(eventPayload('1', location, text), { id, name, ip: registerIp })
+    this.#options.notice({ agentId: id, message })
+  }
+}
+
+/** Compares in constant time for one length. */
+function isSameText(given: string, wanted: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(wanted)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
+
+/** `YYYY-MM-DD HH:MM:SS` in the time zone of the process. */
+function localTime(ms: number): string {
+  return new Date(ms).toLocaleString('sv-SE')
+}
