@@ -3,6 +3,7 @@
  * number and in idle time. Nothing a client sends throws; what is wrong with a request is in its answer.
  */
 import { type LogtestAnswer, LogtestSession, type Ruleset } from '@dogwatch/engine'
+import { processBounded } from './bounded-logtest.ts'
 
 /** Most sessions; the one used least recently goes (spec: engine, part 17). */
 export const sessionsMax = 64
@@ -131,11 +132,16 @@ export class LogtestProtocol {
     this.#sessions.delete(used)
     this.#sessions.set(used, session)
     const rulesDebug = isMembers(options) && options.rules_debug === true
-    const answer = session.logtest.process(
+    const result = processBounded(
+      session.logtest,
       { event: latin1(text), location: latin1(location), timeMs: session.usedMs },
       { rulesDebug },
     )
-    if (answer === null) messages.push('ERROR: the location is malformed: a `[` without `]`')
+    const { answer } = result
+    if (result.failure !== undefined) {
+      messages.push(`ERROR: ${result.failure}`)
+      if (result.isSpoilt) this.#sessions.delete(used)
+    }
     const code = answer === null ? -1 : hasWarnings ? 1 : 0
     return `{${[
       ...(messages.length === 0 ? [] : [`"messages":${JSON.stringify(messages)}`]),

@@ -3,6 +3,7 @@
  * frequency rules count across lines.
  */
 import { type LogtestAnswer, LogtestSession, logtestLocation, type Ruleset } from '@dogwatch/engine'
+import { processBounded } from './bounded-logtest.ts'
 import { explanationLines } from './explanation-text.ts'
 import type { ExitCode } from './failure.ts'
 import { answerMembers, latin1, utf8 } from './logtest-protocol.ts'
@@ -31,7 +32,7 @@ export interface LogtestRun {
 export async function runLogtest(run: LogtestRun): Promise<ExitCode> {
   const { ruleset, lines, json = false, quiet = false, now } = run
   const say = quiet ? () => {} : run.say
-  const session = new LogtestSession(ruleset)
+  let session = new LogtestSession(ruleset)
   let last: readonly [string, string, string] = ['', '', '']
   let warnings = run.warnings
   const prompt = (): void => {
@@ -45,18 +46,21 @@ export async function runLogtest(run: LogtestRun): Promise<ExitCode> {
   for await (const line of lines) {
     if (line === '') continue
     const { event, location } = (json ? readRequest(line) : null) ?? { event: line, location: undefined }
-    const answer = session.process(
+    const result = processBounded(
+      session,
       { event, location: location ?? latin1(run.location ?? logtestLocation), timeMs: now() },
       { rulesDebug: run.rulesDebug === true, explain: run.explain === true },
     )
+    const { answer, failure } = result
+    if (result.failure !== undefined && result.isSpoilt) session = new LogtestSession(ruleset)
     const output = answer === null ? {} : parsed(answer)
     last = resultOf(output)
-    if (json) say(jsonAnswer(answer, warnings))
+    if (json) say(jsonAnswer(answer, failure, warnings))
     else {
       say('')
       for (const warning of warnings) say(`** Wazuh-Logtest: WARNING: ${warning}`)
       if (warnings.length > 0) say('')
-      if (answer === null) say('** Wazuh-Logtest: ERROR: the location is malformed: a `[` without `]`')
+      if (answer === null) say(`** Wazuh-Logtest: ERROR: ${failure}`)
       else {
         for (const text of phaseLines({ output, alert: answer.alert, rulesDebug: answer.rulesDebug?.map(utf8) }))
           say(text)
@@ -112,9 +116,9 @@ function readRequest(line: string): { readonly event: string; readonly location:
 }
 
 /** One line: the protocol's `data` members, and `explanation` where it was asked for. */
-function jsonAnswer(answer: LogtestAnswer | null, warnings: readonly string[]): string {
+function jsonAnswer(answer: LogtestAnswer | null, failure: string | undefined, warnings: readonly string[]): string {
   const messages = warnings.map((warning) => `WARNING: ${warning}`)
-  if (answer === null) messages.push('ERROR: the location is malformed: a `[` without `]`')
+  if (failure !== undefined) messages.push(`ERROR: ${failure}`)
   const code = answer === null ? -1 : warnings.length > 0 ? 1 : 0
   const explanation = answer?.explanation
   return `{${[
