@@ -219,11 +219,9 @@ export class FileIntegrity {
       if (row !== null) this.#mark(path)
       return 'unreadable'
     }
-    // A hint of the slower way (a scan) does not take the word from the faster: the entry's own mode is what is told.
-    const toldMode = actor !== null ? 'whodata' : mode
-    if (reading.kind === 'gone') return row === null ? 'same' : this.#deleted(row, watched, toldMode, actor)
-    if (row === null) return this.#added(path, reading, watched, toldMode, actor, isSilent)
-    return this.#compared(row, reading, watched, toldMode, actor, isSilent)
+    if (reading.kind === 'gone') return row === null ? 'same' : this.#deleted(row, watched, mode, actor)
+    if (row === null) return this.#added(path, reading, watched, mode, actor, isSilent)
+    return this.#compared(row, reading, watched, mode, actor, isSilent)
   }
 
   async #added(

@@ -89,7 +89,7 @@ export function changeMessage(change: FileChange): string {
       ? { old_attributes: attributesOf(old, checks, change.symlink) }
       : {}),
     ...(change.hardLinks.length > 0 ? { hard_links: change.hardLinks.map(shownText) } : {}),
-    ...(actor !== null ? { audit: auditOf(actor) } : {}),
+    ...auditMember(actor),
     ...(actor?.pod !== undefined ? { kubernetes: actor.pod } : {}),
     ...(contentChanges !== null ? { content_changes: contentChanges } : {}),
     ...(tags !== '' ? { tags: shownText(tags) } : {}),
@@ -118,6 +118,11 @@ function attributesOf(state: FileState, checks: number, symlink: string): Record
     ...(symlink === '' ? {} : { symlink_path: shownText(symlink) }),
     checksum: stateChecksum(state),
   }
+}
+
+function auditMember(actor: Actor | null): { readonly audit?: Record<string, string | number> } {
+  const audit = actor === null ? {} : auditOf(actor)
+  return Object.keys(audit).length === 0 ? {} : { audit }
 }
 
 function auditOf(actor: Actor): Record<string, string | number> {

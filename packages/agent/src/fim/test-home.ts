@@ -57,11 +57,8 @@ export class TestHome {
     }
   }
 
-  open(
-    over: Partial<FimConfig> = {},
-    baselineFile = join(this.state, 'fim.db'),
-  ): FileIntegrity & { close(): Promise<void> } {
-    const config: FimConfig = {
+  config(over: Partial<FimConfig> = {}): FimConfig {
+    return {
       disabled: false,
       frequencyS: 43_200,
       scanMinute: null,
@@ -85,6 +82,13 @@ export class TestHome {
       whodata: { keys: [], restartsAudit: false, healthcheck: false, queueSize: 16_384 },
       ...over,
     }
+  }
+
+  open(
+    over: Partial<FimConfig> = {},
+    baselineFile = join(this.state, 'fim.db'),
+  ): FileIntegrity & { close(): Promise<void> } {
+    const config = this.config(over)
     const baseline = new Baseline(baselineFile)
     const fim = new FileIntegrity({
       config,
@@ -108,12 +112,17 @@ export class TestHome {
 
   /** Change events sent so far, which are then forgotten. */
   takeEvents(): FimEvent[] {
-    const events = this.sent.flatMap(({ queue, message }) => {
+    const events = this.peekEvents()
+    this.sent.length = 0
+    return events
+  }
+
+  /** Change events sent so far. */
+  peekEvents(): FimEvent[] {
+    return this.sent.flatMap(({ queue, message }) => {
       const parsed = queue === '8' ? JSON.parse(message) : {}
       return parsed.type === 'event' ? [parsed.data] : []
     })
-    this.sent.length = 0
-    return events
   }
 
   remove(): void {

@@ -10,7 +10,7 @@ import type { Hint, Watcher, WatcherOptions, WatchTarget } from './watcher.ts'
 
 /** Most paths that wait. */
 export const pendingMax = 16_384
-/** From a hint to looking at the path, in milliseconds (the original's syscheck.rt_delay). */
+/** From a hint to looking at the path, in milliseconds, unless told (the original's syscheck.rt_delay). */
 const delayMs = 5
 /** Before work that failed is tried again, in milliseconds. */
 const retryMs = 1000
@@ -26,6 +26,8 @@ export interface RealtimeOptions {
   /** The kernel lost events. */
   readonly onOverflow: () => Promise<void>
   readonly tell: (message: string) => void
+  /** Milliseconds from a hint to looking at its path; hints that come meanwhile are looked at together. */
+  readonly delayMs?: () => number
   /** Ways to try, best first. */
   readonly kinds?: readonly ('fanotify' | 'inotify')[]
 }
@@ -86,7 +88,10 @@ export class Realtime {
 
   #open(kind: 'fanotify' | 'inotify'): Watcher | null {
     const options: WatcherOptions = {
-      onHint: (hint) => this.#take(hint),
+      onHint: (hint) => {
+        this.#options.onHint?.(hint)
+        this.add(hint)
+      },
       onOverflow: () => {
         this.#hasOverflowed = true
         this.#mustRescan = true
@@ -105,14 +110,15 @@ export class Realtime {
     }
   }
 
-  #take(hint: Hint): void {
-    this.#options.onHint?.(hint)
+  /** Takes a hint from elsewhere, as from the audit. */
+  add(hint: Hint): void {
     const known = this.#pending.get(hint.path)
     if (known === undefined && this.#pending.size >= pendingMax) {
       this.#mustRescan = true
       return
     }
-    this.#pending.set(hint.path, known?.isFolder === true ? { ...hint, isFolder: true } : hint)
+    const isFolder = hint.isFolder || known?.isFolder === true
+    this.#pending.set(hint.path, { ...hint, isFolder, pid: hint.pid ?? known?.pid ?? null })
     this.#wake?.()
   }
 
@@ -125,7 +131,7 @@ export class Realtime {
         this.#wake = null
         continue
       }
-      await sleep(delayMs)
+      await sleep(this.#options.delayMs?.() ?? delayMs)
       try {
         await this.#examineAll()
       } catch (error) {
