@@ -100,6 +100,8 @@ export function startManager(options: ManagerOptions): Promise<ManagerProcess> {
 /** Starts a manager without waiting, for who wants to kill it while it starts. */
 export function beginManager({ home, ports, through }: ManagerOptions): Starting {
   const flags = ['--home', home, '--port-webhook', `${ports.webhook}`, '--port-metrics', `${ports.metrics}`]
+  // Whatever the configuration says of agents, several managers must not meet on its ports.
+  flags.push('--port-agents', '0', '--port-enrol', '0')
   const [command, args] =
     through === 'npm'
       ? ['npm', ['start', '--', ...flags]]

@@ -24,6 +24,7 @@ Environment:
 
 /** What groups of commands are for. */
 const groups: Readonly<Record<string, string>> = {
+  agents: 'agents on other hosts, and their groups',
   certs: 'certificates of this installation',
   config: 'the configuration file',
   k8s: 'Kubernetes clusters that send their audit events',

@@ -26,6 +26,27 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./certs-show.ts'),
   },
   {
+    words: ['agents', 'list'],
+    summary: 'every agent with its status',
+    load: () => import('./agents-list.ts'),
+  },
+  { words: ['agents', 'show'], summary: 'all that is known of one agent', load: () => import('./agents-show.ts') },
+  {
+    words: ['agents', 'groups'],
+    summary: 'groups of agents, and who is in them',
+    load: () => import('./agents-groups.ts'),
+  },
+  {
+    words: ['agents', 'restart'],
+    summary: 'let a connected agent start anew',
+    load: () => import('./agents-restart.ts'),
+  },
+  {
+    words: ['agents', 'remove'],
+    summary: 'let an agent connect no longer',
+    load: () => import('./agents-remove.ts'),
+  },
+  {
     words: ['k8s', 'setup'],
     summary: 'let the API server of this node post its audit events here',
     load: () => import('./k8s-setup.ts'),

@@ -10,6 +10,8 @@ export const command: CommandModule = {
     command
       .option('--port-webhook <port>', 'port of the audit webhook', wholeNumber(0, 65_535))
       .option('--port-metrics <port>', 'port of health and metrics', wholeNumber(0, 65_535))
+      .option('--port-agents <port>', 'port of agents', wholeNumber(0, 65_535))
+      .option('--port-enrol <port>', 'port of the enrolment of agents', wholeNumber(0, 65_535))
       .action(async (options: Readonly<Record<string, string | number>>) => {
         const flags = Object.entries(options).flatMap(([name, value]) => [
           `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
