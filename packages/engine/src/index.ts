@@ -15,8 +15,8 @@ export {
   type EventInput,
   Matcher,
   type MatcherOptions,
-  parseQueueBytes,
   parseQueueMessage,
+  queueMessageAt,
 } from './matcher.ts'
 export { type AlertInfo, OutputBuffers, type TakenOutput } from './output-buffers.ts'
 export type { AgentFacts } from './render.ts'

@@ -87,21 +87,22 @@ export function parseQueueMessage(message: string): Pick<EventInput, 'queue' | '
 let lastPlace = ''
 
 /**
- * The same from bytes. The body is a text of its own and no slice of the message: matching reads it byte by byte, which is slower through a slice.
+ * The same in place: where a message's body begins, without making a text of it. Null where `parseQueueMessage` would say so, and for a location with
+ * escapes, which the caller reads the other way.
  */
-export function parseQueueBytes(
+export function queueMessageAt(
   bytes: Buffer,
   start: number,
   end: number,
-): Pick<EventInput, 'queue' | 'location' | 'body'> | null {
+): { readonly queue: number; readonly location: string; readonly bodyAt: number } | null {
   if (end - start < 4) return null
   const colon = bytes.indexOf(58, start + 2)
   if (colon === -1 || colon >= end) return null
   const location = bytes.latin1Slice(start + 2, colon)
-  if (location.includes('|')) return parseQueueMessage(bytes.latin1Slice(start, end))
+  if (location.includes('|')) return null
   // The same few places come again and again: one text serves them all.
   if (location !== lastPlace) lastPlace = location
-  return { queue: bytes[start] as number, location: lastPlace, body: bytes.latin1Slice(colon + 1, end) }
+  return { queue: bytes[start] as number, location: lastPlace, bodyAt: colon + 1 }
 }
 
 export class Matcher {

@@ -78,7 +78,7 @@ export class AnalyzeError extends Error {
 
 /** Bytes of a piece that one thread reads at a time, and of a job for a worker. */
 const pieceBytes = 1 << 20
-const jobBytes = 1 << 20
+const jobBytes = 256 << 10
 /** Lines are written when so many bytes wait. */
 const writeBytes = 1 << 20
 /** Between two calls of `onProgress`, ms. */
@@ -155,7 +155,7 @@ function alone(options: AnalyzeOptions, settings: EngineSettings, ruleset: Rules
 
 /** Match on worker threads, results put in order here. */
 async function threaded(options: AnalyzeOptions, settings: EngineSettings, sources: RulesetSources): Promise<Run> {
-  const jobsMax = options.threads * 4
+  const jobsMax = options.threads * 3
   const pool = await MatchPool.start({
     threads: options.threads,
     sources,

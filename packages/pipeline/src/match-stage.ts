@@ -9,7 +9,14 @@
  * An event's count must never depend on the ruleset, on time or on the thread: the number of an event is counted from the events before it.
  */
 import type { BusRecord, RecordRef } from '@dogwatch/bus'
-import { type EventInput, type MatchBatch, MatchWriter, parseQueueBytes, type Ruleset } from '@dogwatch/engine'
+import {
+  type EventInput,
+  type MatchBatch,
+  MatchWriter,
+  parseQueueMessage,
+  queueMessageAt,
+  type Ruleset,
+} from '@dogwatch/engine'
 import { type Redaction, type SplitContext, splitInto } from '@dogwatch/k8s'
 import { hashWords } from './duplicates.ts'
 import type { AgentTable, EngineSettings } from './engine-parts.ts'
@@ -156,7 +163,7 @@ export class MatchStage {
       this.#add({ queue: syslogQueue, location: meta.peer, body: latin1(body), timeMs }, meta.input, meta.source)
       return
     }
-    const message = parseQueueBytes(Buffer.from(body.buffer, body.byteOffset, body.byteLength), 0, body.byteLength)
+    const message = parseQueueMessage(latin1(body))
     if (message) this.#add({ ...message, timeMs }, meta.input, meta.source)
     else
       this.#refuse(
@@ -204,18 +211,12 @@ export class MatchStage {
       if (format === 'k8s') {
         if (end > at) this.#split(buffer.subarray(at, end), this.#context('default'), from)
       } else if (end > at) {
-        if (format === 'lines') {
-          this.#add({ queue: localQueue, location, body: buffer.latin1Slice(at, end), timeMs }, 'file', location)
-        } else {
-          const message = parseQueueBytes(buffer, at, end)
-          if (message)
-            this.#add(
-              { queue: message.queue, location: message.location, body: message.body, timeMs },
-              'file',
-              location,
-            )
-          else this.#refuse(buffer.subarray(at, end), 'queue-message', 'no <queue>:<location>:<log>', from, at)
-        }
+        const message =
+          format === 'lines' ? { queue: localQueue, location, bodyAt: at } : queueMessageAt(buffer, at, end)
+        const escaped = message === null ? parseQueueMessage(buffer.latin1Slice(at, end)) : null
+        if (message !== null) this.#add(new LineInput(message, buffer, end, timeMs), 'file', location)
+        else if (escaped !== null) this.#add({ ...escaped, timeMs }, 'file', location)
+        else this.#refuse(buffer.subarray(at, end), 'queue-message', 'no <queue>:<location>:<log>', from, at)
       }
       at = end + 1
     }
@@ -223,8 +224,9 @@ export class MatchStage {
 
   #add(input: EventInput, kind: string, source: string, hash = ''): void {
     const { eventLengthMax } = this.#options
-    if (input.body.length > eventLengthMax) {
-      this.#oversize(input.body.length, { timeMs: input.timeMs, input: kind, source, record: 0 })
+    const length = input instanceof LineInput ? input.length : input.body.length
+    if (length > eventLengthMax) {
+      this.#oversize(length, { timeMs: input.timeMs, input: kind, source, record: 0 })
       return
     }
     if (this.#skip > 0) {
@@ -238,7 +240,7 @@ export class MatchStage {
       for (let word = 0; word < hashWords; word += 1) this.#keys[at + word] = wordAt(hash, word * 4)
     }
     this.#inputs.push(input)
-    this.#inputBytes += input.body.length
+    this.#inputBytes += length
     if (this.#inputs.length >= chunkEventsMax || this.#inputBytes >= chunkBytesMax) this.#finish(false, 0)
   }
 
@@ -310,6 +312,41 @@ export class MatchStage {
     const { words, bytes } = refill()
     writer.words = new Int32Array(words)
     writer.bytes = Buffer.from(bytes)
+  }
+}
+
+/**
+ * A line of a file whose body becomes a text only when it is matched: a chunk of texts would be young garbage that the collector copies about. The
+ * bytes are those of the job at hand.
+ */
+class LineInput implements EventInput {
+  readonly queue: number
+  readonly location: string
+  readonly timeMs: number
+  readonly #bytes: Buffer
+  readonly #start: number
+  readonly #end: number
+
+  constructor(
+    { queue, location, bodyAt }: { queue: number; location: string; bodyAt: number },
+    bytes: Buffer,
+    end: number,
+    timeMs: number,
+  ) {
+    this.queue = queue
+    this.location = location
+    this.timeMs = timeMs
+    this.#bytes = bytes
+    this.#start = bodyAt
+    this.#end = end
+  }
+
+  get length(): number {
+    return this.#end - this.#start
+  }
+
+  get body(): string {
+    return this.#bytes.latin1Slice(this.#start, this.#end)
   }
 }
 

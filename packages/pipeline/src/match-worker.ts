@@ -23,7 +23,7 @@ const readBufferMax = 4 << 20
 /** Sizes of fresh buffers, bytes, and how many are kept. */
 const wordsLength = 1 << 16
 const bytesLength = 1 << 20
-const spareMax = 24
+const spareMax = 6
 const spare: BatchBuffers[] = []
 let readBuffer = new Uint8Array(1 << 18)
 
