@@ -110,7 +110,7 @@ export class AgentRegistry implements AgentDirectory {
       return version === null ? "Couldn't retrieve version" : 'Agent version must be lower or equal to manager version'
     }
     this.#lastTexts.delete(id)
-    this.#put({ ...row, status: 'pending', statusCode: statusCodes.none, ip: peer, keepAliveMs: nowMs })
+    this.#put({ ...row, status: 'pending', statusCode: statusCodes.none, ip: row.ip ?? peer, keepAliveMs: nowMs })
     return null
   }
 
@@ -302,8 +302,10 @@ export class AgentRegistry implements AgentDirectory {
   }
 
   #put(row: AgentRow): void {
+    const old = this.#state.rows.get(row.id)
     this.#state.put(row)
-    this.#options.changed()
+    const isShownAlike = old !== undefined && old.ip === row.ip && old.registerIp === row.registerIp
+    if (!isShownAlike || JSON.stringify(old.labels) !== JSON.stringify(row.labels)) this.#options.changed()
   }
 
   /** `queue/agents-timestamp`: when each agent was added (part 1.5). */

@@ -117,6 +117,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   async function startSecure(first: RemoteConfig): Promise<{ registry: AgentRegistry; channel: AgentChannel }> {
     const { auth, global } = config
     let facts: NodeJS.Timeout | null = null
+    let factsToldMs = Number.NEGATIVE_INFINITY
     const opened = new AgentRegistry(
       {
         home,
@@ -136,10 +137,16 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         tell: (line, details) => log.info(details, line),
         forget: (id) => channel?.forget(id),
         changed: () => {
-          facts ??= setTimeout(() => {
-            facts = null
-            options.onFacts(factsOf(opened))
-          }, tickMs)
+          // The first change is told at once, since the events of a new agent follow it closely; more of them wait for each other.
+          const sinceMs = performance.now() - factsToldMs
+          facts ??= setTimeout(
+            () => {
+              facts = null
+              factsToldMs = performance.now()
+              options.onFacts(factsOf(opened))
+            },
+            Math.max(0, tickMs - sinceMs),
+          )
         },
       },
       Date.now(),
