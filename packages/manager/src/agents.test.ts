@@ -164,8 +164,13 @@ test('an agent enrols, connects, sends a log and a change of a file, is acknowle
   // Its shared files come by themselves, since it has none.
   await until(() => agent.heard.includes('#!-close file '))
   expect(agent.heard.join('')).toContain('!30 agent.conf\n<agent_config></agent_config>\n')
+  expect(agents.figures()).toMatchObject({
+    byStatus: { active: 1 },
+    channel: { events: 2, connected: 1 },
+    enrolment: { accepted: 1, refused: 1 },
+  })
   // What alerts show of it; hidden labels are not among it.
-  await until(() => facts.size === 1)
+  await until(() => JSON.stringify(facts.get('001') ?? '').includes('prod'))
   expect(facts.get('001')).toEqual({ ip: '10.0.0.15', labels: { env: 'prod' } })
 
   // The manager ends and starts: counters are kept, so a recording is worth nothing, and the agent goes on.

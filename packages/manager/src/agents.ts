@@ -9,14 +9,11 @@ import { certPaths, ensureCertificates } from '@dogwatch/certs'
 import type { Configuration, RemoteConfig } from '@dogwatch/config'
 import {
   AgentChannel,
-  type ChannelCounters,
   channelRefusals,
-  type EnrolmentCounters,
   EnrolmentServer,
   enrolmentRefusals,
   type RecordSink,
   RequestFailure,
-  type SyslogCounters,
   SyslogReceiver,
 } from '@dogwatch/inputs'
 import { aesOnly, eventPayload, groupProblem, SenderCounter, withBlowfish } from '@dogwatch/protocol'
@@ -24,6 +21,7 @@ import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import { AgentRegistry } from './agents-registry.ts'
 import type { AgentRow } from './agents-state.ts'
 import type { Log } from './log.ts'
+import type { AgentMetricFigures } from './metrics.ts'
 import { explainListenError } from './port-holder.ts'
 
 export interface AgentsOptions {
@@ -46,24 +44,18 @@ export interface AgentFacts {
   readonly labels?: Readonly<Record<string, string>>
 }
 
-export interface AgentsFigures {
-  readonly channel: Readonly<ChannelCounters> | null
-  readonly enrolment: Readonly<EnrolmentCounters> | null
-  readonly syslog: readonly Readonly<SyslogCounters>[]
-  readonly byStatus: Readonly<Record<string, number>>
-}
-
 export interface Agents {
   readonly listening: readonly { readonly name: string; readonly address: string }[]
   readonly ports: { readonly agents: number | null; readonly enrol: number | null }
   answer(request: AgentsRequest): Promise<AgentsAnswer>
-  figures(): AgentsFigures
+  figures(): AgentMetricFigures
   /** Takes nothing new; what is under way becomes durable within `drainMs`. */
   close(drainMs: number): Promise<void>
 }
 
 const tickMs = 1000
 const keysPollMs = 10_000
+const dropsPollMs = 5000
 /** How long an agent is left alone after a push of the same file, milliseconds: it may be restarting. */
 const pushAgainMs = 60_000
 const requestMs = 60_000
@@ -95,6 +87,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   let channel: AgentChannel | null = null
   let enrolment: EnrolmentServer | null = null
   const syslog: SyslogReceiver[] = []
+  let kernelDrops = 0
   const portOf = { agents: null as number | null, enrol: null as number | null }
   const close = async (drainMs: number): Promise<void> => {
     for (const closer of closers.toReversed()) await closer(drainMs)
@@ -258,7 +251,17 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       throw explainListenError(error, remote.port, 'syslog', '<remote><port>, not')
     })
     syslog.push(receiver)
+    if (protocol === 'udp') {
+      // Counted for each socket from its beginning, so the sum is only ever read whole.
+      const polls = setInterval(() => void readKernelDrops(), dropsPollMs)
+      closers.push(() => clearInterval(polls))
+    }
     listening.push({ name: 'syslog', address: `${protocol}://${bracketed(host)}:${port}` })
+  }
+
+  async function readKernelDrops(): Promise<void> {
+    const drops = await Promise.all(syslog.map((receiver) => receiver.kernelDrops()))
+    kernelDrops = drops.reduce<number>((sum, count) => sum + (count ?? 0), 0)
   }
 
   return {
@@ -273,6 +276,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       enrolment: enrolment?.counters ?? null,
       syslog: syslog.map(({ counters }) => counters),
       byStatus: countedBy([...(registry?.rows.values() ?? [])].map(({ status }) => status)),
+      kernelDrops,
     }),
     close,
   }

@@ -183,6 +183,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             webhook: () => receiver.present?.counters ?? null,
             journal: () => journal.present?.counters() ?? null,
             pipeline: figures,
+            agents: () => agents.present?.figures() ?? null,
             store: () => {
               const told = store.present?.figures() ?? null
               return told === null ? null : storeMetrics(told)

@@ -63,7 +63,29 @@ export interface StoreMetricFigures {
   readonly skipped: Readonly<Record<string, number>>
 }
 
+/** What the agent channel, enrolment and syslog have counted. */
+export interface AgentMetricFigures {
+  readonly channel: {
+    readonly messages: number
+    readonly bytes: number
+    readonly events: number
+    readonly connected: number
+    readonly recovered: number
+    readonly refused: Readonly<Record<string, number>>
+  } | null
+  readonly enrolment: {
+    readonly accepted: number
+    readonly refused: number
+    readonly closed: Readonly<Record<string, number>>
+  } | null
+  readonly syslog: readonly { readonly messages: number; readonly refused: Readonly<Record<string, number>> }[]
+  readonly byStatus: Readonly<Record<string, number>>
+  /** Datagrams of syslog that the kernel dropped. */
+  readonly kernelDrops: number
+}
+
 export interface MetricSources {
+  readonly agents?: () => AgentMetricFigures | null
   readonly webhook: () => WebhookFigures | null
   readonly journal: () => JournalFigures | null
   readonly pipeline: () => PipelineFigures | null
@@ -119,6 +141,23 @@ export function createMetrics(sources: MetricSources): Metrics {
     [...(figures ?? [])].map(([key, value]) => [{ [label]: key }, value])
   const { webhook, journal, pipeline, store } = sources
 
+  const agents = sources.agents ?? (() => null)
+  gauge('agents', 'Enrolled agents by status', ['status'], () => by('status', agents()?.byStatus))
+  gauge('agent_connections', 'Agents that are connected', [], () => one(agents()?.channel?.connected))
+  counter('agent_messages_total', 'Messages of agents', [], () => one(agents()?.channel?.messages))
+  counter('agent_received_bytes_total', 'Bytes of them on the wire', [], () => one(agents()?.channel?.bytes))
+  counter('agent_events_total', 'Events among them', [], () => one(agents()?.channel?.events))
+  counter('agent_recoveries_total', 'Agents that lost their counters and proved themselves', [], () =>
+    one(agents()?.channel?.recovered),
+  )
+  counter('enrolments_total', 'Requests to enrol, by outcome', ['outcome'], () => {
+    const figures = agents()?.enrolment
+    return figures == null ? [] : by('outcome', { accepted: figures.accepted, refused: figures.refused })
+  })
+  counter('syslog_messages_total', 'Messages of syslog', [], () =>
+    one(agents()?.syslog.reduce((sum, { messages }) => sum + messages, 0)),
+  )
+
   gauge('ready', '1 when events are taken and analysed', [], () => one(sources.ready() ? 1 : 0))
   counter('webhook_requests_total', 'Requests to the webhook', [], () => one(webhook()?.requests))
   counter('webhook_answers_total', 'Answers of the webhook by status', ['status'], () =>
@@ -153,6 +192,9 @@ export function createMetrics(sources: MetricSources): Metrics {
     ...staged('webhook', webhook()?.refused),
     ...staged('journal', journalDrops(journal())),
     ...staged('pipeline', pipeline()?.drops),
+    ...staged('agents', agents()?.channel?.refused),
+    ...staged('enrolment', agents()?.enrolment?.closed),
+    ...staged('syslog', syslogDrops(agents())),
   ])
   counter('incidents_total', 'Things that should be rare, by kind', ['kind'], () => by('kind', pipeline()?.incidents))
   gauge('queue_depth', 'What waits, by queue', ['queue'], () => by('queue', pipeline()?.depths))
@@ -219,6 +261,14 @@ function ackHistogram(
 
 function staged(stage: string, figures: Readonly<Record<string, number>> | undefined): Reading {
   return Object.entries(figures ?? {}).map(([reason, value]) => [{ stage, reason }, value])
+}
+
+function syslogDrops(figures: AgentMetricFigures | null): Record<string, number> | undefined {
+  if (figures === null || figures.syslog.length === 0) return undefined
+  const sums: Record<string, number> = { kernel: figures.kernelDrops }
+  for (const { refused } of figures.syslog)
+    for (const [reason, count] of Object.entries(refused)) sums[reason] = (sums[reason] ?? 0) + count
+  return sums
 }
 
 function journalDrops(figures: JournalFigures | null): Record<string, number> | undefined {

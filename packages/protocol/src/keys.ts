@@ -33,10 +33,8 @@ export interface CipherKeys {
 
 /** Most digits of an id (part 1.3). */
 const idLengthMax = 8
-/** Shortest and longest name of an agent, characters (part 1.2). */
-export const agentNameLengths = { min: 2, max: 128 } as const
 
-/** Whether a name may be an agent's. */
+/** Whether a name may be an agent's: 2 to 128 characters (part 1.2). */
 export function isAgentName(name: string): boolean {
   return /^[A-Za-z0-9_-][A-Za-z0-9_.-]{1,127}$/.test(name)
 }
