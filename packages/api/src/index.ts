@@ -1,1 +1,2 @@
-export {}
+export type { ApiParts, ManagerFacts } from './parts.ts'
+export { type Api, createApi, type Tls } from './server.ts'

@@ -28,4 +28,5 @@ export { type DuckDbOptions, isStoreThere, openDuckDbStore } from './duckdb-stor
 export { StoreError, type StoreErrorCode } from './error.ts'
 export type { FeedFigures } from './feed.ts'
 export type { ProcessFigures, StoreSettings } from './process-protocol.ts'
+export { type Deed, openState, type SavedSearch, type State, type User } from './state.ts'
 export { type StoreProcess, startStoreProcess } from './store-process.ts'

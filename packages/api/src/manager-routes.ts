@@ -1,0 +1,124 @@
+/** What the manager is and does (spec: api, part 5, root and manager). */
+import { Type } from 'typebox'
+import { answerSchema, commonQuery, itemsAnswer } from './envelope.ts'
+import type { ApiParts } from './parts.ts'
+import type { ApiServer } from './server.ts'
+
+const tags = ['manager']
+const security = [{ jwt: [] }]
+const response = { 200: answerSchema }
+const querystring = Type.Object(commonQuery)
+
+export function managerRoutes(server: ApiServer, parts: ApiParts): void {
+  const { manager } = parts
+
+  server.get(
+    '/manager/info',
+    {
+      schema: { tags, security, response, querystring, summary: 'What the manager is' },
+      config: { permission: 'manager:read' },
+    },
+    () => {
+      const zone = new Intl.DateTimeFormat('en', { timeZoneName: 'longOffset' }).formatToParts(parts.now())
+      const offset = zone.find(({ type }) => type === 'timeZoneName')?.value.replace(/^GMT/, '') || '+00:00'
+      const item = {
+        path: manager.home,
+        version: `v${manager.version}`,
+        type: 'server',
+        max_agents: 'unlimited',
+        openssl_support: 'yes',
+        tz_offset: offset.replace(':', ''),
+        tz_name: Intl.DateTimeFormat().resolvedOptions().timeZone,
+        uuid: manager.uuid,
+      }
+      return itemsAnswer([item], 'Basic information was successfully read')
+    },
+  )
+
+  server.get(
+    '/manager/status',
+    {
+      schema: { tags, security, response, querystring, summary: 'Which parts run' },
+      config: { permission: 'manager:read' },
+    },
+    () => itemsAnswer([manager.status()], 'Processes status was successfully read'),
+  )
+
+  server.get(
+    '/manager/stats',
+    {
+      schema: { tags, security, response, querystring, summary: 'Counters of the manager, and how far the store is' },
+      config: { permission: 'manager:read' },
+    },
+    () =>
+      itemsAnswer(
+        [{ ...manager.counters(), store: storeItem(parts) }],
+        'Statistical information was successfully read',
+      ),
+  )
+
+  server.get(
+    '/dogwatch/store',
+    {
+      schema: {
+        tags: ['search'],
+        security,
+        response,
+        querystring,
+        summary: 'How far the store is, and what days it holds',
+      },
+      config: { permission: 'search:read' },
+    },
+    () => ({ data: { ...storeItem(parts), partitions: parts.storeFigures()?.store.partitions ?? [] }, error: 0 }),
+  )
+
+  server.get(
+    '/cluster/status',
+    {
+      schema: {
+        tags: ['cluster'],
+        security,
+        response,
+        querystring,
+        summary: 'Whether there is a cluster: one manager is a whole',
+      },
+      config: { permission: 'cluster:read' },
+    },
+    () => ({ data: { enabled: 'no', running: 'no' }, error: 0 }),
+  )
+
+  server.put(
+    '/manager/analysisd/reload',
+    {
+      schema: { tags, security, response, querystring, summary: 'Load decoders, rules and lists anew' },
+      config: { permission: 'manager:restart' },
+    },
+    async () => {
+      const { accepted, problems } = await parts.reload()
+      return {
+        data: { accepted, problems: problems.slice(0, 200) },
+        message: accepted ? 'The new ruleset is in use' : 'The new ruleset has errors; the old one goes on',
+        error: accepted ? 0 : 1,
+      }
+    },
+  )
+}
+
+/** How far the store is; `ready` false with the reason while it opens or catches up. */
+function storeItem({ storeTrouble, storeFigures, store }: ApiParts) {
+  if (store() === null)
+    return { enabled: false, ready: false, says: 'the store is off', documents: 0, bytes: 0, lag_bytes: 0 }
+  const trouble = storeTrouble()
+  const figures = storeFigures()
+  const lag = figures?.feeds.reduce((sum, { lagBytes }) => sum + lagBytes, 0) ?? 0
+  const isCaughtUp = figures?.feeds.every((feed) => feed.isCaughtUp) === true
+  return {
+    enabled: true,
+    ready: trouble === null && isCaughtUp,
+    says: trouble ?? (isCaughtUp ? 'up to date' : 'catching up with the alert files'),
+    documents: figures?.store.partitions.reduce((sum, { documents }) => sum + documents, 0) ?? 0,
+    bytes: figures?.store.bytes ?? 0,
+    lag_bytes: lag,
+    memory_bytes: figures?.rssBytes ?? 0,
+  }
+}

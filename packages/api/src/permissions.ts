@@ -1,0 +1,60 @@
+/** Who may do what: roles as lists of actions. Names are Wazuh's where Wazuh has them (spec: api, part 2); `search` and `audit` are ours. */
+
+export const actions = [
+  'manager:read',
+  'manager:update_config',
+  'manager:restart',
+  'cluster:read',
+  'rules:read',
+  'decoders:read',
+  'lists:read',
+  'logtest:run',
+  'search:read',
+  'search:save',
+  'security:read',
+  'security:create_user',
+  'security:update',
+  'security:delete',
+  'security:revoke',
+  'audit:read',
+] as const
+export type Action = (typeof actions)[number]
+
+export interface Role {
+  readonly id: number
+  readonly name: string
+  readonly actions: readonly Action[]
+}
+
+const reading: readonly Action[] = [
+  'manager:read',
+  'cluster:read',
+  'rules:read',
+  'decoders:read',
+  'lists:read',
+  'search:read',
+]
+
+/** Ids of Wazuh's default roles; 50 and above are ours. */
+export const roles: readonly Role[] = [
+  { id: 1, name: 'administrator', actions },
+  { id: 2, name: 'readonly', actions: reading },
+  {
+    id: 3,
+    name: 'users_admin',
+    actions: ['security:read', 'security:create_user', 'security:update', 'security:delete', 'security:revoke'],
+  },
+  { id: 6, name: 'cluster_readonly', actions: ['cluster:read'] },
+  { id: 50, name: 'analyst', actions: [...reading, 'logtest:run', 'search:save'] },
+]
+
+export const administrator = 1
+
+export function roleOf(id: number): Role | null {
+  return roles.find((role) => role.id === id) ?? null
+}
+
+/** Whether one of the roles allows the action. */
+export function isAllowed(roleIds: readonly number[], action: Action): boolean {
+  return roleIds.some((id) => roleOf(id)?.actions.includes(action) === true)
+}

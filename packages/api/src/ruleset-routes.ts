@@ -1,0 +1,271 @@
+/** Rules, decoders and lists to read, and trying events (spec: api, endpoints 57 to 60). Files are those in use, found by their names among them, so that no path leads elsewhere. */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { Type } from 'typebox'
+import { answerSchema, commonQuery, itemsAnswer, pageOf, pagingQuery } from './envelope.ts'
+import { ApiError } from './error.ts'
+import type { ApiParts } from './parts.ts'
+import type { RulesetDesk } from './ruleset-desk.ts'
+import type { RuleItem } from './ruleset-facts.ts'
+import type { ApiServer } from './server.ts'
+
+const security = [{ jwt: [] }]
+const response = { 200: answerSchema }
+const short = (description: string) => Type.Optional(Type.String({ maxLength: 200, description }))
+
+export function rulesetRoutes(
+  server: ApiServer,
+  { parts, desk }: { readonly parts: ApiParts; readonly desk: RulesetDesk },
+): void {
+  server.get(
+    '/rules',
+    {
+      schema: {
+        tags: ['rules'],
+        security,
+        response,
+        summary: 'Rules in use',
+        querystring: Type.Object({
+          ...pagingQuery,
+          rule_ids: short('Ids, with commas'),
+          group: short('A group'),
+          level: Type.Optional(
+            Type.String({ pattern: '^\\d{1,2}(-\\d{1,2})?$', description: 'A level, or a range as 4-8' }),
+          ),
+          filename: short('A file'),
+          status: Type.Optional(Type.Union([Type.Literal('enabled'), Type.Literal('disabled'), Type.Literal('all')])),
+          pci_dss: short('A requirement'),
+          gdpr: short('A requirement'),
+          gpg13: short('A requirement'),
+          hipaa: short('A requirement'),
+          'nist-800-53': short('A requirement'),
+          tsc: short('A requirement'),
+          mitre: short('A technique'),
+        }),
+      },
+      config: { permission: 'rules:read' },
+    },
+    async ({ query }) => {
+      const { page, total } = pageOf((await desk.rules()).filter(ruleTest(query)), query)
+      return itemsAnswer(page, 'All selected rules were returned', total)
+    },
+  )
+
+  server.get(
+    '/rules/groups',
+    {
+      schema: {
+        tags: ['rules'],
+        security,
+        response,
+        summary: 'Groups of rules',
+        querystring: Type.Object(pagingQuery),
+      },
+      config: { permission: 'rules:read' },
+    },
+    async ({ query: { offset = 0, limit = 500 } }) => {
+      const groups = [...new Set((await desk.rules()).flatMap((rule) => rule.groups))].sort()
+      return itemsAnswer(groups.slice(offset, offset + limit), 'All groups in rules were returned', groups.length)
+    },
+  )
+
+  server.get(
+    '/decoders',
+    {
+      schema: {
+        tags: ['decoders'],
+        security,
+        response,
+        summary: 'Decoders in use',
+        querystring: Type.Object({
+          ...pagingQuery,
+          decoder_names: short('Names, with commas'),
+          filename: short('A file'),
+        }),
+      },
+      config: { permission: 'decoders:read' },
+    },
+    async ({ query }) => {
+      const names = query.decoder_names?.split(',')
+      const found = (await desk.decoders()).filter(
+        ({ name, filename }) =>
+          (names === undefined || names.includes(name)) &&
+          (query.filename === undefined || query.filename === filename),
+      )
+      const { page, total } = pageOf(found, query)
+      return itemsAnswer(page, 'All selected decoders were returned', total)
+    },
+  )
+
+  const kinds = [
+    { name: 'rules', permission: 'rules:read', paths: () => parts.rulesetFiles().rules },
+    { name: 'decoders', permission: 'decoders:read', paths: () => parts.rulesetFiles().decoders },
+    { name: 'lists', permission: 'lists:read', paths: () => parts.rulesetFiles().lists.map(({ path }) => path) },
+  ] as const
+  for (const { name, permission, paths } of kinds) {
+    server.get(
+      `/${name}/files`,
+      {
+        schema: { tags: [name], security, response, summary: 'Files in use', querystring: Type.Object(pagingQuery) },
+        config: { permission },
+      },
+      ({ query }) => {
+        const { page, total } = pageOf(paths().map(fileItem), query)
+        return itemsAnswer(page, 'All files were returned', total)
+      },
+    )
+    server.get(
+      `/${name}/files/:filename`,
+      {
+        schema: {
+          tags: [name],
+          security,
+          response: { 200: Type.Unknown() },
+          summary: 'The text of a file',
+          params: Type.Object({ filename: Type.String({ maxLength: 255 }) }),
+          querystring: Type.Object({ ...commonQuery, raw: Type.Optional(Type.Boolean()) }),
+        },
+        config: { permission },
+      },
+      async (request, reply) => {
+        const path = paths().find((each) => basename(each) === request.params.filename)
+        if (path === undefined) throw new ApiError(404, `no file of that name is in use`, 1415)
+        const text = await readFile(path, 'utf8')
+        if (request.query.raw === true) return reply.type('text/plain; charset=utf-8').send(text)
+        return reply.send(itemsAnswer([{ ...fileItem(path), content: text }], 'The file was read'))
+      },
+    )
+  }
+
+  server.get(
+    '/lists',
+    {
+      schema: {
+        tags: ['lists'],
+        security,
+        response,
+        summary: 'Lists with their entries',
+        querystring: Type.Object({ ...pagingQuery, filename: short('A file') }),
+      },
+      config: { permission: 'lists:read' },
+    },
+    async ({ query }) => {
+      const wanted = parts
+        .rulesetFiles()
+        .lists.filter(({ path }) => query.filename === undefined || basename(path) === query.filename)
+      const { page, total } = pageOf(wanted, query)
+      const items = await Promise.all(
+        page.map(async ({ path }) => ({ ...fileItem(path), items: entriesOf(await readFile(path, 'utf8')) })),
+      )
+      return itemsAnswer(items, 'All specified lists were returned', total)
+    },
+  )
+
+  server.put(
+    '/logtest',
+    {
+      schema: {
+        tags: ['logtest'],
+        security,
+        response,
+        summary: 'What becomes of an event; a session remembers what came before',
+        querystring: Type.Object(commonQuery),
+        body: Type.Object(
+          {
+            token: Type.Optional(Type.String({ pattern: '^[0-9a-f]{8}$' })),
+            log_format: Type.Optional(Type.String({ maxLength: 64 })),
+            location: Type.Optional(Type.String({ maxLength: 1024 })),
+            event: Type.String({ minLength: 1, maxLength: 1 << 20 }),
+            options: Type.Optional(Type.Object({ rules_debug: Type.Optional(Type.Boolean()) })),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config: { permission: 'logtest:run', isQuiet: true },
+    },
+    async ({ body }) => {
+      const token = body.token ?? randomBytes(4).toString('hex')
+      const { isSessionNew, output, isAlert } = await desk.tryEvent({
+        token,
+        isNew: body.token === undefined,
+        event: body.event,
+        location: body.location ?? 'stdin',
+        timeMs: parts.now(),
+        isExplained: false,
+      })
+      const messages = isSessionNew
+        ? [`WARNING: (7003): '${token}' token expires`, `INFO: (7202): Session initialized with token '${token}'`]
+        : body.token === undefined
+          ? [`INFO: (7202): Session initialized with token '${token}'`]
+          : []
+      return { error: 0, data: { messages, token, output, alert: isAlert, codemsg: isSessionNew ? 1 : 0 } }
+    },
+  )
+
+  server.delete(
+    '/logtest/sessions/:token',
+    {
+      schema: {
+        tags: ['logtest'],
+        security,
+        response,
+        summary: 'Forget a session',
+        querystring: Type.Object(commonQuery),
+        params: Type.Object({ token: Type.String({ pattern: '^[0-9a-f]{8}$' }) }),
+      },
+      config: { permission: 'logtest:run', isQuiet: true },
+    },
+    async ({ params: { token } }) => {
+      if (!(await desk.endSession(token))) throw new ApiError(400, `there is no session ${token}`, 7001)
+      return {
+        error: 0,
+        data: { messages: [`INFO: (7206): The session '${token}' was closed successfully`], codemsg: 0 },
+      }
+    },
+  )
+}
+
+type RuleQuery = Readonly<Record<string, unknown>>
+
+function ruleTest(query: RuleQuery): (rule: RuleItem) => boolean {
+  const tests: ((rule: RuleItem) => boolean)[] = []
+  const { rule_ids: ids, group, level, filename, mitre, status } = query
+  if (typeof ids === 'string') {
+    const wanted = new Set(ids.split(',').map(Number))
+    tests.push(({ id }) => wanted.has(id))
+  }
+  if (typeof group === 'string') tests.push(({ groups }) => groups.includes(group))
+  if (typeof level === 'string') {
+    const [low = 0, high = low] = level.split('-').map(Number)
+    tests.push((rule) => rule.level >= low && rule.level <= high)
+  }
+  if (typeof filename === 'string') tests.push((rule) => rule.filename === filename)
+  if (typeof mitre === 'string') tests.push((rule) => rule.mitre.includes(mitre))
+  if (status === 'disabled') tests.push(() => false)
+  for (const name of ['pci_dss', 'gdpr', 'gpg13', 'hipaa', 'nist-800-53', 'tsc'] as const) {
+    const wanted = query[name]
+    if (typeof wanted === 'string') tests.push((rule) => rule[name].includes(wanted))
+  }
+  return (rule) => tests.every((test) => test(rule))
+}
+
+function fileItem(path: string) {
+  const folder = dirname(path)
+  return {
+    filename: basename(path),
+    relative_dirname: `${basename(dirname(folder))}/${basename(folder)}`,
+    status: 'enabled',
+  }
+}
+
+/** Entries of a list: `key: value` a line; keys with a colon are quoted. */
+function entriesOf(text: string): { readonly key: string; readonly value: string }[] {
+  return text
+    .split('\n')
+    .map((line) => /^\s*(?:"([^"]*)"|([^:#"]+))\s*(?::(.*))?$/.exec(line))
+    .flatMap((found) =>
+      found === null ? [] : [{ key: (found[1] ?? found[2] ?? '').trim(), value: (found[3] ?? '').trim() }],
+    )
+    .filter(({ key }) => key !== '')
+}

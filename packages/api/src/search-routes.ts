@@ -1,0 +1,418 @@
+/** Searching: ours beside Wazuh's API. Every question has a time range, and every number a bound. */
+import { completionAt, parseQuery, type Query, queryLengthMax, quoted } from '@dogwatch/query'
+import { type Found, pageCountMax, type Selection, type Store, termsCountMax } from '@dogwatch/store'
+import { Type } from 'typebox'
+import { answerSchema, apiTime, commonQuery, itemsAnswer } from './envelope.ts'
+import { ApiError } from './error.ts'
+import { openTails } from './live-tail.ts'
+import type { ApiParts } from './parts.ts'
+import type { RulesetDesk } from './ruleset-desk.ts'
+import { type ApiServer, askerOf } from './server.ts'
+import { timeOf } from './time-range.ts'
+
+const tags = ['search']
+const security = [{ jwt: [] }]
+const response = { 200: answerSchema }
+const querystring = Type.Object(commonQuery)
+const config = { permission: 'search:read', isQuiet: true } as const
+
+const index = Type.Optional(Type.Union([Type.Literal('alerts'), Type.Literal('archives')], { default: 'alerts' }))
+const time = Type.String({ maxLength: 40, description: '`now`, `now-24h`, epoch milliseconds, or ISO 8601' })
+const field = Type.String({ minLength: 1, maxLength: 256 })
+const selection = {
+  index,
+  query: Type.Optional(Type.String({ maxLength: queryLengthMax, default: '', description: 'As in the search bar' })),
+  from: Type.Optional(time),
+  to: Type.Optional(time),
+}
+/** Range where none is given. */
+const fromDefault = 'now-24h'
+const bucketsDefault = 60
+/** Steps that a histogram chooses from, in milliseconds. */
+const steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 43_200, 86_400, 604_800].map((s) => s * 1000)
+
+interface Asked {
+  readonly index?: 'alerts' | 'archives'
+  readonly query?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+export function searchRoutes(
+  server: ApiServer,
+  { parts, desk }: { readonly parts: ApiParts; readonly desk: RulesetDesk },
+): void {
+  const { state, now } = parts
+
+  server.post(
+    '/dogwatch/search',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Documents that match, a page of them',
+        body: Type.Object(
+          {
+            ...selection,
+            limit: Type.Optional(Type.Integer({ minimum: 0, maximum: pageCountMax, default: 100 })),
+            offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000, default: 0 })),
+            order: Type.Optional(Type.Union([Type.Literal('newest'), Type.Literal('oldest')], { default: 'newest' })),
+            after: Type.Optional(
+              Type.String({ pattern: '^\\d{1,16}\\.\\d{1,16}$', description: '`next` of the page before' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config,
+    },
+    async ({ body }) => {
+      const { limit = 100, offset = 0, order = 'newest', after } = body
+      const [timeMs, sequence] = (after ?? '').split('.').map(Number)
+      const { total, documents } = await theStore().search({
+        ...selectionOf(body),
+        limit,
+        offset,
+        order,
+        ...(timeMs === undefined || sequence === undefined ? {} : { after: { timeMs, sequence } }),
+      })
+      const last = documents.at(-1)
+      const next = last === undefined || documents.length < limit ? null : `${last.timeMs}.${last.sequence}`
+      return { data: { total, documents: documents.map(presented), next }, error: 0 }
+    },
+  )
+
+  server.post(
+    '/dogwatch/histogram',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Counts over time, split by a field where asked',
+        body: Type.Object(
+          {
+            ...selection,
+            step_ms: Type.Optional(Type.Integer({ minimum: 1000, maximum: 31 * 86_400_000 })),
+            offset_ms: Type.Optional(
+              Type.Integer({
+                minimum: -86_400_000,
+                maximum: 86_400_000,
+                default: 0,
+                description: 'Of the viewer’s zone',
+              }),
+            ),
+            by: Type.Optional(field),
+            by_limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 50, default: 10 })),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config,
+    },
+    async ({ body }) => {
+      const selected = selectionOf(body)
+      const { fromMs, toMs } = selected.range
+      const wanted = (toMs - fromMs) / bucketsDefault
+      const stepMs = body.step_ms ?? steps.find((step) => step >= wanted) ?? steps.at(-1) ?? 86_400_000
+      const buckets = await theStore().histogram({
+        ...selected,
+        stepMs,
+        offsetMs: body.offset_ms ?? 0,
+        ...(body.by === undefined ? {} : { by: { field: body.by, limit: body.by_limit ?? 10 } }),
+      })
+      return {
+        data: {
+          from_ms: fromMs,
+          to_ms: toMs,
+          step_ms: stepMs,
+          buckets: buckets.map((bucket) => ({ from_ms: bucket.fromMs, count: bucket.count, by: bucket.by })),
+        },
+        error: 0,
+      }
+    },
+  )
+
+  server.post(
+    '/dogwatch/terms',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'The most frequent values of a field',
+        body: Type.Object(
+          {
+            ...selection,
+            field,
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: termsCountMax, default: 10 })),
+            prefix: Type.Optional(Type.String({ maxLength: 256 })),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config,
+    },
+    async ({ body }) => {
+      const { limit = 10, prefix } = body
+      const answer = await theStore().terms({
+        ...selectionOf(body),
+        field: body.field,
+        limit,
+        ...(prefix === undefined ? {} : { prefix }),
+      })
+      return { data: answer, error: 0 }
+    },
+  )
+
+  server.post(
+    '/dogwatch/fields',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Fields of the newest documents',
+        body: Type.Object(selection, { additionalProperties: false }),
+      },
+      config,
+    },
+    async ({ body }) => ({ data: { fields: await theStore().fields(selectionOf(body)) }, error: 0 }),
+  )
+
+  server.post(
+    '/dogwatch/complete',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'What could stand at the cursor of the search bar, and what is wrong in it',
+        body: Type.Object(
+          { ...selection, cursor: Type.Integer({ minimum: 0, maximum: queryLengthMax }) },
+          { additionalProperties: false },
+        ),
+      },
+      config,
+    },
+    async ({ body }) => {
+      const text = body.query ?? ''
+      const { kind, field: of, prefix, from, to } = completionAt(text, body.cursor)
+      const everything = { ...selectionOf({ ...body, query: '' }) }
+      const wanted = prefix.toLowerCase()
+      const suggestions =
+        of === null
+          ? (await theStore().fields(everything))
+              .map(({ name }) => name)
+              .filter((name) => name.toLowerCase().includes(wanted))
+          : (await theStore().terms({ ...everything, field: of, limit: 20, prefix })).terms.map(({ value }) =>
+              quoted(value),
+            )
+      return {
+        data: { kind, from, to, suggestions: suggestions.slice(0, 50), problems: parseQuery(text).problems },
+        error: 0,
+      }
+    },
+  )
+
+  const eventParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) })
+  server.get(
+    '/dogwatch/event/:id',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'A document with what came right before and after it',
+        params: eventParams,
+        querystring: Type.Object({
+          ...commonQuery,
+          index,
+          neighbours: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, default: 5 })),
+        }),
+      },
+      config: { permission: 'search:read' },
+    },
+    async ({ params, query: { index: of = 'alerts', neighbours = 5 } }) => {
+      const found = await theStore().event(of, params.id, neighbours)
+      if (found === null) throw new ApiError(404, `there is no document ${params.id} in ${of}`)
+      const { document, before, after } = found
+      return {
+        data: { document: presented(document), before: before.map(presented), after: after.map(presented) },
+        error: 0,
+      }
+    },
+  )
+
+  server.post(
+    '/dogwatch/explain',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Why an event ended as it did: what was tried, and the first condition that failed',
+        body: Type.Object(
+          {
+            id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+            index,
+            event: Type.Optional(Type.String({ minLength: 1, maxLength: 1 << 20 })),
+            location: Type.Optional(Type.String({ maxLength: 1024 })),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config: { permission: 'logtest:run', isQuiet: true },
+    },
+    async ({ body }) => {
+      const { event, location } = await eventToExplain(body)
+      const { output, isAlert, explanation } = await desk.tryEvent({
+        token: '',
+        isNew: true,
+        event,
+        location,
+        timeMs: now(),
+        isExplained: true,
+      })
+      return { data: { output, alert: isAlert, explanation }, error: 0 }
+    },
+  )
+
+  const tails = openTails({ store: () => parts.store(), now })
+  server.addHook('preClose', async () => tails.close())
+  server.get(
+    '/dogwatch/tail',
+    {
+      schema: {
+        tags,
+        security,
+        summary: 'New documents as they come: server-sent events',
+        querystring: Type.Object({ index, query: selection.query }),
+      },
+      config: { permission: 'search:read' },
+    },
+    (request, reply) => {
+      tails.follow(
+        { index: request.query.index ?? 'alerts', query: queryOf(request.query.query ?? '') },
+        reply,
+        presented,
+      )
+    },
+  )
+
+  server.get(
+    '/dogwatch/searches',
+    { schema: { tags, security, response, querystring, summary: 'Saved searches' }, config },
+    () => itemsAnswer(state.searches().map(searchItem), 'Saved searches were returned'),
+  )
+  server.put(
+    '/dogwatch/searches',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Save a search, or replace one’s own of that name',
+        body: Type.Object(
+          { name: Type.String({ minLength: 1, maxLength: 200 }), content: Type.String({ maxLength: 65_536 }) },
+          { additionalProperties: false },
+        ),
+      },
+      config: { permission: 'search:save' },
+    },
+    (request) => {
+      const saved = state.saveSearch({ ...request.body, owner: askerOf(request).name, changedMs: now() })
+      return itemsAnswer([searchItem(saved)], 'The search was saved')
+    },
+  )
+  server.delete(
+    '/dogwatch/searches/:id',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Remove one’s own saved search',
+        params: Type.Object({ id: Type.Integer({ minimum: 1, maximum: 1e12 }) }),
+      },
+      config: { permission: 'search:save' },
+    },
+    (request) => {
+      const found = state.searches().find(({ id }) => id === request.params.id)
+      if (found === undefined) throw new ApiError(404, `there is no saved search ${request.params.id}`)
+      if (found.owner !== askerOf(request).name)
+        throw new ApiError(403, 'Permission denied: the search is another user’s', 4000)
+      state.removeSearch(found.id)
+      return itemsAnswer([searchItem(found)], 'The search was removed')
+    },
+  )
+
+  function theStore(): Omit<Store, 'close'> {
+    const store = parts.store()
+    if (store === null) throw new ApiError(503, 'the store is off: <store><enabled> in ossec.conf')
+    return store
+  }
+
+  function selectionOf({ index: of = 'alerts', query = '', from = fromDefault, to = 'now' }: Asked): Selection {
+    const [fromMs, toMs] = [timeOf(from, now()), timeOf(to, now())]
+    if (fromMs === null) throw new ApiError(400, `${from} is no time: write now-24h, epoch milliseconds, or ISO 8601`)
+    if (toMs === null) throw new ApiError(400, `${to} is no time: write now, epoch milliseconds, or ISO 8601`)
+    if (fromMs >= toMs) throw new ApiError(400, 'the range ends before it begins')
+    return { index: of, query: queryOf(query), range: { fromMs, toMs: to === 'now' ? toMs + 1 : toMs } }
+  }
+
+  async function eventToExplain(body: {
+    readonly id?: string
+    readonly index?: 'alerts' | 'archives'
+    readonly event?: string
+    readonly location?: string
+  }): Promise<{ readonly event: string; readonly location: string }> {
+    if (body.event !== undefined) return { event: body.event, location: body.location ?? 'stdin' }
+    if (body.id === undefined) throw new ApiError(400, 'say which event: its id, or its text as event')
+    const found = await theStore().event(body.index ?? 'alerts', body.id, 0)
+    if (found === null) throw new ApiError(404, `there is no document ${body.id}`)
+    const value: unknown = JSON.parse(found.document.text)
+    const fullLog = typeof value === 'object' && value !== null && 'full_log' in value ? value.full_log : null
+    const location = typeof value === 'object' && value !== null && 'location' in value ? value.location : null
+    if (typeof fullLog !== 'string') throw new ApiError(400, 'this document does not hold its event’s text')
+    return { event: fullLog, location: typeof location === 'string' ? location : 'stdin' }
+  }
+}
+
+/** A query, or a refusal that bears the places of what is wrong. */
+function queryOf(text: string): Query {
+  const { query, problems } = parseQuery(text)
+  if (query === null) throw new ApiError(400, problems[0]?.message ?? 'the query cannot be read', 1407, { problems })
+  return query
+}
+
+/** The shape in which a document leaves: the object as it was stored, and where it stands. */
+function presented({ id, timeMs, sequence, text }: Found) {
+  const source: unknown = JSON.parse(text)
+  return { id, time_ms: timeMs, place: `${timeMs}.${sequence}`, source }
+}
+
+function searchItem({
+  id,
+  name,
+  owner,
+  content,
+  changedMs,
+}: {
+  readonly id: number
+  readonly name: string
+  readonly owner: string
+  readonly content: string
+  readonly changedMs: number
+}) {
+  return { id, name, owner, content, changed: apiTime(changedMs) }
+}

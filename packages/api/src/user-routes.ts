@@ -1,0 +1,236 @@
+/** Users, roles, and the log of what users did. */
+import type { User } from '@dogwatch/store'
+import { Type } from 'typebox'
+import { answerSchema, apiTime, commonQuery, itemsAnswer, pageOf, pagingQuery } from './envelope.ts'
+import { ApiError } from './error.ts'
+import type { ApiParts } from './parts.ts'
+import { hashPassword, passwordLengthMax, passwordProblem } from './password.ts'
+import { administrator, roleOf, roles } from './permissions.ts'
+import { type ApiServer, askerOf } from './server.ts'
+import type { Tokens } from './tokens.ts'
+
+const tags = ['security']
+const security = [{ jwt: [] }]
+const response = { 200: answerSchema }
+const idSchema = Type.Object({ user_id: Type.Integer({ minimum: 1, maximum: 1e9 }) })
+const password = Type.String({ minLength: 1, maxLength: passwordLengthMax })
+const roleIds = Type.Array(Type.Integer({ minimum: 1, maximum: 1000 }), { maxItems: 20 })
+
+export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiParts; readonly tokens: Tokens }): void {
+  const { state } = parts
+
+  server.get(
+    '/security/users',
+    {
+      schema: { tags, security, response, summary: 'Users', querystring: Type.Object(pagingQuery) },
+      config: { permission: 'security:read' },
+    },
+    ({ query }) => {
+      const { page, total } = pageOf(state.users().map(userItem), query)
+      return itemsAnswer(page, 'Users were returned', total)
+    },
+  )
+
+  server.get(
+    '/security/users/me',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Who asks, and what they may',
+        querystring: Type.Object(commonQuery),
+      },
+      config: { permission: 'user' },
+    },
+    (request) => {
+      const user = askerOf(request)
+      const allowed = [...new Set(user.roles.flatMap((id) => roleOf(id)?.actions ?? []))]
+      return itemsAnswer([{ ...userItem(user), actions: allowed }], 'Current user information was returned')
+    },
+  )
+
+  server.get(
+    '/security/roles',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Roles, and what each allows',
+        querystring: Type.Object(pagingQuery),
+      },
+      config: { permission: 'security:read' },
+    },
+    ({ query }) => {
+      const { page, total } = pageOf(roles, query)
+      return itemsAnswer(page, 'Roles were returned', total)
+    },
+  )
+
+  server.post(
+    '/security/users',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Add a user',
+        querystring: Type.Object(commonQuery),
+        body: Type.Object(
+          {
+            username: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{2,63}$' }),
+            password,
+            roles: Type.Optional(roleIds),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config: { permission: 'security:create_user' },
+    },
+    async (request) => {
+      const { username, password: given, roles: wanted = [] } = request.body
+      request.auditNote = username
+      checkPassword(given)
+      checkRoles(askerOf(request), wanted)
+      const passwordHash = await hashPassword(given)
+      const user = state.addUser({ name: username, passwordHash, roles: wanted, createdMs: parts.now() })
+      if (user === null) throw new ApiError(400, `the user ${username} is there already`, 5000)
+      return itemsAnswer([userItem(user)], 'User was successfully created')
+    },
+  )
+
+  server.put(
+    '/security/users/:user_id',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Change a user’s password or roles, or lock them out; their tokens end',
+        querystring: Type.Object(commonQuery),
+        params: idSchema,
+        body: Type.Object(
+          { password: Type.Optional(password), roles: Type.Optional(roleIds), disabled: Type.Optional(Type.Boolean()) },
+          { additionalProperties: false },
+        ),
+      },
+      config: { permission: 'security:update' },
+    },
+    async (request) => {
+      const before = known(request.params.user_id)
+      const asker = askerOf(request)
+      const { password: given, roles: wanted, disabled } = request.body
+      request.auditNote = before.name
+      // Whoever may change users still cannot become, or lock out, an administrator.
+      if (before.roles.includes(administrator)) checkRoles(asker, [administrator])
+      if (given !== undefined) checkPassword(given)
+      if (wanted !== undefined) checkRoles(asker, wanted)
+      const losesAdministrator = (wanted !== undefined && !wanted.includes(administrator)) || disabled === true
+      if (losesAdministrator) keepOneAdministrator(before.id)
+      const passwordHash = given === undefined ? null : await hashPassword(given)
+      const user = state.changeUser(before.id, {
+        ...(passwordHash === null ? {} : { passwordHash }),
+        ...(wanted === undefined ? {} : { roles: wanted }),
+        ...(disabled === undefined ? {} : { isDisabled: disabled }),
+      })
+      return itemsAnswer(user === null ? [] : [userItem(user)], 'User was successfully updated')
+    },
+  )
+
+  server.put(
+    '/security/users/me/password',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Change one’s own password; all own tokens end',
+        querystring: Type.Object(commonQuery),
+        body: Type.Object({ password }, { additionalProperties: false }),
+      },
+      config: { permission: 'user' },
+    },
+    async (request) => {
+      checkPassword(request.body.password)
+      state.changeUser(askerOf(request).id, { passwordHash: await hashPassword(request.body.password) })
+      return { message: 'Password was successfully changed; log in again', error: 0 }
+    },
+  )
+
+  server.delete(
+    '/security/users/:user_id',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Remove a user',
+        querystring: Type.Object(commonQuery),
+        params: idSchema,
+      },
+      config: { permission: 'security:delete' },
+    },
+    (request) => {
+      const user = known(request.params.user_id)
+      request.auditNote = user.name
+      if (user.id === askerOf(request).id) throw new ApiError(400, 'nobody removes themselves', 5008)
+      if (user.roles.includes(administrator)) checkRoles(askerOf(request), [administrator])
+      keepOneAdministrator(user.id)
+      state.removeUser(user.id)
+      return itemsAnswer([userItem(user)], 'User was successfully deleted')
+    },
+  )
+
+  server.get(
+    '/dogwatch/audit',
+    {
+      schema: {
+        tags: ['audit'],
+        security,
+        response,
+        summary: 'What users did, newest first',
+        querystring: Type.Object(pagingQuery),
+      },
+      config: { permission: 'audit:read' },
+    },
+    ({ query: { limit = 500, offset = 0 } }) => {
+      const { total, deeds } = state.deeds(Math.min(limit, 10_000), offset)
+      const items = deeds.map(({ timeMs, ...deed }) => ({ time: apiTime(timeMs), ...deed }))
+      return itemsAnswer(items, 'What users did was returned', total)
+    },
+  )
+
+  function known(id: number): User {
+    const user = state.user(id)
+    if (user === null) throw new ApiError(404, `there is no user ${id}`, 5001)
+    return user
+  }
+
+  function keepOneAdministrator(besideId: number): void {
+    const isLast = !state
+      .users()
+      .some(({ id, roles: held, isDisabled }) => id !== besideId && !isDisabled && held.includes(administrator))
+    if (isLast && state.user(besideId)?.roles.includes(administrator) === true) {
+      throw new ApiError(400, 'this is the last administrator; make another one first', 5004)
+    }
+  }
+}
+
+function checkPassword(given: string): void {
+  const problem = passwordProblem(given)
+  if (problem !== null) throw new ApiError(400, problem, 5007)
+}
+
+/** Only an administrator makes administrators; ids must be those of roles. */
+function checkRoles(asker: User, wanted: readonly number[]): void {
+  for (const id of wanted) if (roleOf(id) === null) throw new ApiError(400, `there is no role ${id}`, 4002)
+  if (wanted.includes(administrator) && !asker.roles.includes(administrator)) {
+    throw new ApiError(403, 'Permission denied: only an administrator changes administrators', 4000)
+  }
+}
+
+/** The one shape in which a user leaves; the hash never does. */
+function userItem({ id, name, roles: held, isDisabled, createdMs }: User) {
+  return { id, username: name, allow_run_as: false, roles: held, disabled: isDisabled, created: apiTime(createdMs) }
+}

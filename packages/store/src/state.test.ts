@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openState, type State } from './state.ts'
+
+let folder: string
+let state: State
+const path = () => join(folder, 'state.db')
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dogwatch-state-'))
+  state = openState(path())
+})
+afterEach(() => {
+  state.close()
+  rmSync(folder, { recursive: true })
+})
+const reopen = () => {
+  state.close()
+  state = openState(path())
+}
+
+const jane = { name: "jane'; --", passwordHash: 'x', roles: [1, 2], createdMs: 5 }
+
+test('users are kept; a name is there once', () => {
+  expect(state.addUser(jane)).toMatchObject({ ...jane, id: 1, isDisabled: false, tokenEpoch: 0 })
+  expect(state.addUser(jane)).toBeNull()
+  reopen()
+  expect(state.userNamed(jane.name)).toMatchObject(jane)
+  expect(state.users()).toHaveLength(1)
+})
+
+test('every change of a user ends the user’s tokens', () => {
+  state.addUser(jane)
+  expect(state.changeUser(1, { roles: [3] })).toMatchObject({ roles: [3], tokenEpoch: 1, passwordHash: 'x' })
+  expect(state.changeUser(1, { isDisabled: true })).toMatchObject({ isDisabled: true, tokenEpoch: 2 })
+  state.endTokens(1)
+  expect(state.user(1)?.tokenEpoch).toBe(3)
+  expect(state.changeUser(9, {})).toBeNull()
+  expect([state.removeUser(1), state.removeUser(1)]).toEqual([true, false])
+})
+
+test('a search of the same owner and name is replaced', () => {
+  const search = { name: 'n', owner: 'o', content: '{}', changedMs: 1 }
+  const { id } = state.saveSearch(search)
+  expect(state.saveSearch({ ...search, content: '{"a":1}' })).toEqual({ ...search, id, content: '{"a":1}' })
+  state.saveSearch({ ...search, owner: 'p' })
+  expect(state.searches()).toHaveLength(2)
+  expect(state.removeSearch(id)).toBe(true)
+})
+
+test('deeds are told newest first, by pages', () => {
+  const deed = { timeMs: 1, user: 'u', address: '::1', method: 'PUT', path: '/x', status: 200, note: '' }
+  for (let n = 0; n < 5; n += 1) state.note({ ...deed, timeMs: n })
+  const { total, deeds } = state.deeds(2, 1)
+  expect([total, ...deeds.map(({ timeMs }) => timeMs)]).toEqual([5, 3, 2])
+})
+
+test('settings and a backup of everything', () => {
+  state.putSetting('key', 'a')
+  state.putSetting('key', 'b')
+  const copy = join(folder, 'copy.db')
+  state.backup(copy)
+  const other = openState(copy)
+  expect([other.setting('key'), other.setting('none')]).toEqual(['b', null])
+  other.close()
+})
+
+test('the file is its owner’s alone', () => {
+  expect(statSync(path()).mode & 0o777).toBe(0o600)
+})
+
+test('a file of a later version is refused', () => {
+  state.close()
+  const database = new DatabaseSync(path())
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  expect(() => openState(path())).toThrow(/version 99/)
+  const again = new DatabaseSync(path())
+  again.exec('PRAGMA user_version = 1')
+  again.close()
+  state = openState(path())
+})

@@ -1,0 +1,211 @@
+/**
+ * What is not events: users, saved searches, what users did, and settings of the API, in SQLite (`node:sqlite`), with migrations.
+ *
+ * In: the path of the file, made when it is not there. Out: a `State`; every change is durable when its call returns. Wrong: StoreError
+ * STORE_CANNOT_OPEN for a file of a later version. Calls are synchronous and short: tables are small.
+ */
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { StoreError } from './error.ts'
+
+export interface User {
+  readonly id: number
+  readonly name: string
+  /** Made by the API; opaque here. */
+  readonly passwordHash: string
+  /** Ids of roles, in order. */
+  readonly roles: readonly number[]
+  readonly isDisabled: boolean
+  readonly createdMs: number
+  /** Goes up when the user's tokens must end. */
+  readonly tokenEpoch: number
+}
+
+export type NewUser = Pick<User, 'name' | 'passwordHash' | 'roles' | 'createdMs'>
+export type UserChange = Partial<Pick<User, 'passwordHash' | 'roles' | 'isDisabled'>>
+
+export interface SavedSearch {
+  readonly id: number
+  readonly name: string
+  readonly owner: string
+  /** JSON that the page wrote: query, columns, range. */
+  readonly content: string
+  readonly changedMs: number
+}
+
+/** Something that a user did, or tried to do. */
+export interface Deed {
+  readonly timeMs: number
+  readonly user: string
+  readonly address: string
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly note: string
+}
+
+export interface State {
+  users(): User[]
+  user(id: number): User | null
+  userNamed(name: string): User | null
+  /** Null when there is a user of that name. */
+  addUser(user: NewUser): User | null
+  /** Any change ends the user's tokens. Null when there is no such user. */
+  changeUser(id: number, change: UserChange): User | null
+  endTokens(id: number): void
+  removeUser(id: number): boolean
+  searches(): SavedSearch[]
+  /** Makes one, or replaces the owner's of that name. */
+  saveSearch(search: Omit<SavedSearch, 'id'>): SavedSearch
+  removeSearch(id: number): boolean
+  note(deed: Deed): void
+  /** Newest first. */
+  deeds(limit: number, offset: number): { readonly total: number; readonly deeds: Deed[] }
+  setting(name: string): string | null
+  putSetting(name: string, value: string): void
+  /** Copies everything into a file that is not there yet. */
+  backup(path: string): void
+  close(): void
+}
+
+/** Deeds that are kept; the oldest go first. */
+export const deedsMax = 100_000
+/** Searches of one owner. */
+export const searchesMax = 500
+
+/** Each takes the tables one version further; never changed once published. */
+const migrations: readonly string[] = [
+  `CREATE TABLE users (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, password_hash TEXT NOT NULL, roles TEXT NOT NULL,
+     is_disabled INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL, token_epoch INTEGER NOT NULL DEFAULT 0) STRICT;
+   CREATE TABLE searches (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, owner TEXT NOT NULL, content TEXT NOT NULL,
+     changed_ms INTEGER NOT NULL, UNIQUE (owner, name)) STRICT;
+   CREATE TABLE deeds (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, user TEXT NOT NULL, address TEXT NOT NULL,
+     method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL, note TEXT NOT NULL) STRICT;
+   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+]
+
+type Row = Readonly<Record<string, unknown>>
+
+/** See the head of this file. */
+export function openState(path: string): State {
+  // Made with its rights before SQLite opens it: password hashes and the signing key are in it.
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
+  const database = new DatabaseSync(path)
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000',
+  )
+  migrate(database, path)
+  const all = (sql: string, ...values: (string | number)[]): Row[] => database.prepare(sql).all(...values)
+  const run = (sql: string, ...values: (string | number)[]) => database.prepare(sql).run(...values)
+  const user = (id: number): User | null => all('SELECT * FROM users WHERE id = ?', id).map(userOf)[0] ?? null
+  const userNamed = (name: string): User | null =>
+    all('SELECT * FROM users WHERE name = ?', name).map(userOf)[0] ?? null
+  return {
+    users: () => all('SELECT * FROM users ORDER BY id').map(userOf),
+    user,
+    userNamed,
+    addUser({ name, passwordHash, roles, createdMs }) {
+      if (userNamed(name) !== null) return null
+      const sql = 'INSERT INTO users (name, password_hash, roles, created_ms) VALUES (?, ?, ?, ?)'
+      return user(Number(run(sql, name, passwordHash, JSON.stringify(roles), createdMs).lastInsertRowid))
+    },
+    changeUser(id, change) {
+      const before = user(id)
+      if (before === null) return null
+      const { passwordHash, roles, isDisabled } = { ...before, ...change }
+      run(
+        'UPDATE users SET password_hash = ?, roles = ?, is_disabled = ?, token_epoch = token_epoch + 1 WHERE id = ?',
+        passwordHash,
+        JSON.stringify(roles),
+        isDisabled ? 1 : 0,
+        id,
+      )
+      return user(id)
+    },
+    endTokens: (id) => void run('UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ?', id),
+    removeUser: (id) => run('DELETE FROM users WHERE id = ?', id).changes > 0,
+    searches: () => all('SELECT * FROM searches ORDER BY name, id').map(searchOf),
+    saveSearch({ name, owner, content, changedMs }) {
+      const count = Number(all('SELECT count(*) AS n FROM searches WHERE owner = ? AND name <> ?', owner, name)[0]?.n)
+      if (count >= searchesMax) {
+        throw new StoreError('STORE_BAD_REQUEST', `${owner} has ${searchesMax} saved searches; remove some first`)
+      }
+      const sql = `INSERT INTO searches (name, owner, content, changed_ms) VALUES (?, ?, ?, ?)
+        ON CONFLICT (owner, name) DO UPDATE SET content = excluded.content, changed_ms = excluded.changed_ms RETURNING *`
+      const [saved] = all(sql, name, owner, content, changedMs).map(searchOf)
+      if (saved === undefined) throw new Error('a saved search is not there')
+      return saved
+    },
+    removeSearch: (id) => run('DELETE FROM searches WHERE id = ?', id).changes > 0,
+    note({ timeMs, user: name, address, method, path: where, status, note }) {
+      const sql = 'INSERT INTO deeds (time_ms, user, address, method, path, status, note) VALUES (?, ?, ?, ?, ?, ?, ?)'
+      const { lastInsertRowid } = run(sql, timeMs, name, address, method, where, status, note)
+      if (Number(lastInsertRowid) % 1000 === 0)
+        run('DELETE FROM deeds WHERE id <= ?', Number(lastInsertRowid) - deedsMax)
+    },
+    deeds(limit, offset) {
+      const total = Number(all('SELECT count(*) AS n FROM deeds')[0]?.n)
+      return { total, deeds: all('SELECT * FROM deeds ORDER BY id DESC LIMIT ? OFFSET ?', limit, offset).map(deedOf) }
+    },
+    setting: (name) => textOf(all('SELECT value FROM settings WHERE name = ?', name)[0]?.value) || null,
+    putSetting: (name, value) => void run('INSERT OR REPLACE INTO settings VALUES (?, ?)', name, value),
+    backup: (to) => void run('VACUUM INTO ?', to),
+    close: () => database.close(),
+  }
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
+  if (version > migrations.length) {
+    const message = `${path} has version ${version}, this Dogwatch knows ${migrations.length}; use the newer one`
+    database.close()
+    throw new StoreError('STORE_CANNOT_OPEN', message)
+  }
+  for (const [n, sql] of migrations.entries()) {
+    if (n < version) continue
+    database.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${n + 1}; COMMIT`)
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function userOf(row: Row): User {
+  const roles: unknown = JSON.parse(textOf(row.roles))
+  return {
+    id: Number(row.id),
+    name: textOf(row.name),
+    passwordHash: textOf(row.password_hash),
+    roles: Array.isArray(roles) ? roles.filter((role) => typeof role === 'number') : [],
+    isDisabled: row.is_disabled === 1,
+    createdMs: Number(row.created_ms),
+    tokenEpoch: Number(row.token_epoch),
+  }
+}
+
+function searchOf(row: Row): SavedSearch {
+  return {
+    id: Number(row.id),
+    name: textOf(row.name),
+    owner: textOf(row.owner),
+    content: textOf(row.content),
+    changedMs: Number(row.changed_ms),
+  }
+}
+
+function deedOf(row: Row): Deed {
+  return {
+    timeMs: Number(row.time_ms),
+    user: textOf(row.user),
+    address: textOf(row.address),
+    method: textOf(row.method),
+    path: textOf(row.path),
+    status: Number(row.status),
+    note: textOf(row.note),
+  }
+}
