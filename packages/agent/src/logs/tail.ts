@@ -35,6 +35,8 @@ const newline = 0x0a
 export class Tail {
   readonly #options: TailOptions
   readonly #now: () => number
+  /** Events given away that are not kept yet: many lines share one wait for the disk. */
+  #pending: Promise<void>[] = []
   #fd: number | null = null
   #stat: BigIntStats | null = null
   #start: TailOptions['start']
@@ -160,30 +162,34 @@ export class Tail {
       const bytes = rest.length === 0 ? chunk.subarray(0, length) : Buffer.concat([rest, chunk.subarray(0, length)])
       let start = 0
       for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, start)) {
-        await this.#takeLine(bytes.subarray(start, end), end - start + 1)
+        this.#takeLine(bytes.subarray(start, end), end - start + 1)
         start = end + 1
         lines++
-        if (linesMax > 0 && lines >= linesMax) return true
+        if (linesMax > 0 && lines >= linesMax) {
+          await this.#settle()
+          return true
+        }
       }
       rest = bytes.subarray(start)
       if (rest.length > eventLengthMax) {
-        await this.#takeLongStart(rest)
+        this.#takeLongStart(rest)
         rest = Buffer.alloc(0)
       }
+      await this.#settle()
     }
     this.#takeHead(fd, position)
     return false
   }
 
   /** One line, of `length` bytes in the file with its newline. */
-  async #takeLine(bytes: Buffer, length: number): Promise<void> {
+  #takeLine(bytes: Buffer, length: number): void {
     const offset = this.#offset
     if (this.#isSkippingLine) {
-      this.#advance(length)
+      this.#offset += length
       this.#isSkippingLine = false
       return
     }
-    const { assembler, drops, emit } = this.#options
+    const { assembler, drops } = this.#options
     const end = bytes.at(-1) === 0x0d ? bytes.length - 1 : bytes.length
     let events: string[] = []
     if (bytes.includes(0)) drops.binary++
@@ -192,47 +198,50 @@ export class Tail {
       if (assembler.cutsLongLines) events = assembler.push(bytes.toString('latin1', 0, eventLengthMax), offset)
     } else events = assembler.push(bytes.toString('latin1', 0, end), offset)
     this.#lastLineMs = this.#now()
-    await this.#emitAll(events, emit)
-    this.#advance(length)
+    this.#emitAll(events)
+    this.#offset += length
   }
 
   /** The beginning of a line that is longer than the bound; the rest is passed over up to its newline. */
-  async #takeLongStart(bytes: Buffer): Promise<void> {
-    const { assembler, drops, emit } = this.#options
+  #takeLongStart(bytes: Buffer): void {
+    const { assembler, drops } = this.#options
     if (!this.#isSkippingLine) {
       drops.tooLong++
       if (assembler.cutsLongLines && !bytes.includes(0)) {
-        await this.#emitAll(assembler.push(bytes.toString('latin1', 0, eventLengthMax), this.#offset), emit)
+        this.#emitAll(assembler.push(bytes.toString('latin1', 0, eventLengthMax), this.#offset))
       }
     }
     this.#isSkippingLine = true
-    this.#advance(bytes.length)
+    this.#offset += bytes.length
   }
 
-  /** An event that was not kept is not lost: the lines are read again from where they are not done with. */
-  async #emitAll(events: readonly string[], emit: TailOptions['emit']): Promise<void> {
+  #emitAll(events: readonly string[]): void {
+    for (const event of events) this.#pending.push(this.#options.emit(event))
+  }
+
+  /** Waits until everything is kept. What was not is not lost: its lines are read again from where they are not done with. */
+  async #settle(): Promise<void> {
+    const pending = this.#pending
+    this.#pending = []
     try {
-      for (const event of events) await emit(event)
+      await Promise.all(pending)
+      this.#done = this.#options.assembler.heldFrom ?? this.#offset
     } catch (error) {
       this.#options.assembler.finish()
       this.#offset = this.#done
+      this.#isSkippingLine = false
       throw error
     }
   }
 
-  #advance(length: number): void {
-    this.#offset += length
-    this.#done = this.#options.assembler.heldFrom ?? this.#offset
-  }
-
   async #flush(): Promise<void> {
-    await this.#emitAll(this.#options.assembler.flush(), this.#options.emit)
-    this.#done = this.#options.assembler.heldFrom ?? this.#offset
+    this.#emitAll(this.#options.assembler.flush())
+    await this.#settle()
   }
 
   async #finish(): Promise<void> {
-    await this.#emitAll(this.#options.assembler.finish(), this.#options.emit)
-    this.#done = this.#options.assembler.heldFrom ?? this.#offset
+    this.#emitAll(this.#options.assembler.finish())
+    await this.#settle()
   }
 
   /** At the end of the file: is it still the one of that path? Gives whether there is something new to read. */
@@ -277,7 +286,7 @@ export class Tail {
     const length = readSync(fd, bytes, 0, bytes.length, this.#offset)
     const content = bytes.subarray(0, length)
     if (content.includes(newline)) return true
-    if (length > 0) await this.#takeLine(content, length)
+    if (length > 0) this.#takeLine(content, length)
     return false
   }
 
