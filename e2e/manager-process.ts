@@ -24,6 +24,7 @@ export interface ManagerOptions {
 export interface Ports {
   readonly webhook: number
   readonly metrics: number
+  readonly api: number
 }
 
 export interface ManagerProcess {
@@ -57,10 +58,10 @@ process.on('exit', () => {
   for (const child of running) killGroup(child)
 })
 
-/** Two ports that were free a moment ago, on 127.0.0.1. */
+/** Ports that were free a moment ago, on 127.0.0.1. */
 export async function freePorts(): Promise<Ports> {
-  const servers = [createServer(), createServer()]
-  const [webhook = 0, metrics = 0] = await Promise.all(
+  const servers = [createServer(), createServer(), createServer()]
+  const [webhook = 0, metrics = 0, api = 0] = await Promise.all(
     servers.map(async (server) => {
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')
@@ -68,7 +69,7 @@ export async function freePorts(): Promise<Ports> {
     }),
   )
   await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return { webhook, metrics }
+  return { webhook, metrics, api }
 }
 
 function portOf(address: AddressInfo | string | null): number {
@@ -99,7 +100,16 @@ export function startManager(options: ManagerOptions): Promise<ManagerProcess> {
 
 /** Starts a manager without waiting, for who wants to kill it while it starts. */
 export function beginManager({ home, ports, through }: ManagerOptions): Starting {
-  const flags = ['--home', home, '--port-webhook', `${ports.webhook}`, '--port-metrics', `${ports.metrics}`]
+  const flags = [
+    '--home',
+    home,
+    '--port-webhook',
+    `${ports.webhook}`,
+    '--port-metrics',
+    `${ports.metrics}`,
+    '--port-api',
+    `${ports.api}`,
+  ]
   // Whatever the configuration says of agents, several managers must not meet on its ports.
   flags.push('--port-agents', '0', '--port-enrol', '0')
   const [command, args] =

@@ -24,4 +24,10 @@ export const scenarios: readonly Scenario[] = [
     inTest: true,
     load: () => import('./durable.ts'),
   },
+  {
+    name: 'api',
+    says: 'log in, find the alert of an event, be refused what is not allowed',
+    inTest: true,
+    load: () => import('./api.ts'),
+  },
 ]

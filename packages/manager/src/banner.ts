@@ -11,6 +11,8 @@ export interface BannerFacts {
   readonly auth: 'token' | 'certificate' | 'none'
   readonly caPath: string
   readonly tokenPath: string
+  /** Of the API's first user; told once. */
+  readonly firstPassword: { readonly user: string; readonly password: string } | null
   readonly now: Date
 }
 
@@ -24,6 +26,14 @@ export function bannerText(facts: BannerFacts): string {
     '',
     ...rows.map(({ name, address }) => `  ${name.padEnd(width)}${address}`),
   ]
+  if (facts.firstPassword !== null) {
+    const { user, password } = facts.firstPassword
+    lines.push(
+      '',
+      `First user: ${user}   password: ${password}`,
+      'The password is shown this once and stored only as a hash.',
+    )
+  }
   if (facts.webhookPort !== null) {
     const command = sampleCommand({ ...facts, webhookPort: facts.webhookPort })
     lines.push('', `${'  alerts'.padEnd(width + 2)}${facts.home}/logs/alerts/alerts.json`)

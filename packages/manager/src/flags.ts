@@ -21,7 +21,7 @@ Options:
   --port-metrics <port>   health and metrics, on 127.0.0.1 (default 9464)
   --port-agents <port>    agents, where ossec.conf has a <remote> for them (default 1514)
   --port-enrol <port>     enrolment of agents (default 1515)
-  --port-api <port>       API and page (55000); accepted, not listened on by this version
+  --port-api <port>       API and page (default 55000)
   -h, --help              this text
 
 Examples:

@@ -16,7 +16,7 @@ const flags: Flags = {
   portWebhook: 0,
   portAgents: undefined,
   portEnrol: undefined,
-  portApi: undefined,
+  portApi: 0,
   portMetrics: 0,
 }
 

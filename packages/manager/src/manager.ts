@@ -13,6 +13,7 @@ import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
 import { type Agents, startAgents } from './agents.ts'
+import { type ApiPart, startApi } from './api-part.ts'
 import { bannerText } from './banner.ts'
 import { type ClusterToken, clusterToken } from './cluster-tokens.ts'
 import type { ReloadAnswer, StatusAnswer } from './control-protocol.ts'
@@ -44,6 +45,7 @@ export interface Manager {
     readonly webhook: number | null
     readonly metrics: number | null
     readonly agents: number | null
+    readonly api: number | null
     readonly enrol: number | null
   }
   /** What to show a person, once. */
@@ -88,6 +90,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   const agents = slot<Agents>('the agents')
   const control = slot<ControlServer>('the control socket')
   const store = slot<StoreProcess>('the store')
+  const api = slot<ApiPart>('the API')
   const lastRecords = slot<LastRecords>('the times of the last records')
   const reloads = { accepted: 0, refused: 0 }
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
@@ -114,6 +117,9 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
           },
         ]),
     ...(agents.present?.listening ?? []),
+    ...(api.present === null
+      ? []
+      : [{ name: 'API', address: `https://${bracketed(config.value.dashboard.bind)}:${api.value.port}/` }]),
   ]
   const figures = (): PipelineFigures | null => pipeline.present?.figures() ?? null
 
@@ -145,8 +151,10 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
     {
       name: 'certificates',
       async start() {
-        if (!config.value.webhook.enabled) return
+        const { webhook, dashboard } = config.value
+        if (!webhook.enabled && !dashboard.enabled) return
         tls.put(await loadCertificates(home, config.value, openedLog.value.log))
+        if (!webhook.enabled) return
         const wanted = config.value.webhook.clusters.filter(({ auth }) => auth === 'token')
         tokens.put(await Promise.all(wanted.map((cluster) => clusterToken(home, cluster))))
         for (const { cluster, path, created } of tokens.value) {
@@ -285,6 +293,35 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
       stop: () => agents.value.close(receiverDrainMs),
     },
     {
+      name: 'api',
+      async start() {
+        const { enabled, bind, port } = config.value.dashboard
+        if (!enabled) return
+        api.put(
+          await startApi({
+            home,
+            bind,
+            port: flags.portApi ?? port,
+            tls: tls.value,
+            version: version(),
+            status: partsStatus,
+            counters: () => status().counters,
+            parts: {
+              store: () => store.present?.store ?? null,
+              storeTrouble: () => store.present?.trouble() ?? null,
+              storeFigures: () => store.present?.figures() ?? null,
+              rulesetFiles: () => files.value,
+              reload,
+              log: (level, message, facts) => openedLog.value.log[level](facts, message),
+              logAlertLevel: config.value.alerts.logAlertLevel,
+              managerName: hostname().split('.')[0] ?? 'manager',
+            },
+          }),
+        )
+      },
+      stop: () => api.present?.close(),
+    },
+    {
       name: 'control',
       start: async () =>
         void control.put(
@@ -319,6 +356,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
     }
     if (accepted) {
       files.put(found.files)
+      api.present?.rulesetChanged()
       reloads.accepted++
       log.info(
         { decoderFiles: decoders.length, ruleFiles: rules.length, lists: lists.length },
@@ -328,8 +366,10 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
       reloads.refused++
       log.error({ errors: onlyErrors(problems).length }, 'the new ruleset is refused; the old one goes on')
     }
-    if (receiver.present !== null && configuration !== null) {
-      receiver.value.setTls(await loadCertificates(home, config.value, log))
+    if (tls.present !== null && configuration !== null) {
+      const fresh = await loadCertificates(home, config.value, log)
+      receiver.present?.setTls(fresh)
+      api.present?.setTls(fresh)
     }
     return { accepted, decoderFiles: decoders.length, ruleFiles: rules.length, lists: lists.length, problems }
   }
@@ -352,6 +392,20 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
         ...storeCounters(),
       },
       lastRecordMs: Object.fromEntries(lastRecords.present?.times ?? []),
+    }
+  }
+
+  /** What runs, by the names of the API. */
+  function partsStatus(): Record<string, 'running' | 'stopped' | 'failed'> {
+    const isRunning = (isPresent: boolean) => (isPresent ? 'running' : 'stopped')
+    const storeState = store.present === null ? 'stopped' : store.value.trouble() === null ? 'running' : 'failed'
+    return {
+      'dogwatch-webhook': isRunning(receiver.present !== null),
+      'dogwatch-journal': isRunning(journal.present !== null),
+      'dogwatch-pipeline': pipelineTrouble !== null ? 'failed' : isRunning(pipeline.present !== null),
+      'dogwatch-agents': isRunning((agents.present?.listening ?? []).length > 0),
+      'dogwatch-store': storeState,
+      'dogwatch-api': isRunning(api.present !== null),
     }
   }
 
@@ -382,7 +436,12 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   openStore()
   phase = 'running'
   const { log } = openedLog.value
-  const ports = { webhook: webhookPort.present, metrics: metricsServer.present?.port ?? null, ...agents.value.ports }
+  const ports = {
+    webhook: webhookPort.present,
+    metrics: metricsServer.present?.port ?? null,
+    api: api.present?.port ?? null,
+    ...agents.value.ports,
+  }
   log.info({ ...ports, ms: Math.round(performance.now() - startedAt) }, 'ready')
   const [first] = config.value.webhook.clusters
   return {
@@ -396,6 +455,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
       auth: first?.auth ?? 'token',
       caPath: certPaths(home).ca,
       tokenPath: tokens.present?.find(({ cluster }) => cluster === 'default')?.path ?? '',
+      firstPassword: api.present?.firstPassword ?? null,
       now: new Date(),
     }),
     reload,

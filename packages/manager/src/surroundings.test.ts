@@ -156,6 +156,7 @@ describe('the banner', () => {
     auth: 'token',
     caPath: "/srv/it's here/certs/ca.pem",
     tokenPath: "/srv/it's here/etc/webhook.token",
+    firstPassword: null,
     now: new Date('2026-11-24T07:00:00.123Z'),
   } as const
 
@@ -169,6 +170,10 @@ describe('the banner', () => {
     expect(shown.stdout.split('\n')).toContain("/srv/it's here/certs/ca.pem")
     expect(shown.stdout).toContain('Authorization: Bearer TOKEN')
     expect(shown.stdout).toContain('"stageTimestamp":"2026-11-24T07:00:00.123000Z"')
+  })
+  test('shows the first password when there is one', () => {
+    const firstPassword = { user: 'admin', password: 'Secret-1' }
+    expect(bannerText({ ...facts, firstPassword })).toContain('First user: admin   password: Secret-1\n')
   })
   test('needs no token where there is no authentication', () => {
     expect(bannerText({ ...facts, auth: 'none' })).not.toContain('Authorization')

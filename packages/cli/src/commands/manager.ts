@@ -9,6 +9,7 @@ export const command: CommandModule = {
     addHome(command)
     command
       .option('--port-webhook <port>', 'port of the audit webhook', wholeNumber(0, 65_535))
+      .option('--port-api <port>', 'port of the API and the page', wholeNumber(0, 65_535))
       .option('--port-metrics <port>', 'port of health and metrics', wholeNumber(0, 65_535))
       .option('--port-agents <port>', 'port of agents', wholeNumber(0, 65_535))
       .option('--port-enrol <port>', 'port of the enrolment of agents', wholeNumber(0, 65_535))

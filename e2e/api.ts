@@ -1,0 +1,240 @@
+/** The API as a client sees it: log in with the printed password, find the alert of a posted event, be refused what is not allowed. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { arrayOf, objectOf, textOf } from '../scripts/json-file.ts'
+import { sharedFolder } from '../scripts/repository.ts'
+import { AuditSender } from './audit-sender.ts'
+import { type Checks, until } from './checks.ts'
+import { valueAt } from './home-files.ts'
+import { caOf, freePorts, type ManagerProcess, startManager, temporaryHome, tokenOf } from './manager-process.ts'
+
+/** Longest wait for an alert to be found; how long it took is printed. */
+const foundMsMax = 15_000
+
+interface Answer {
+  readonly status: number
+  readonly body: unknown
+  readonly text: string
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+/** A client of one API, that trusts the home's authority and nothing else. */
+class Client {
+  readonly #port: number
+  readonly #ca: Buffer
+  token = ''
+
+  constructor(port: number, ca: Buffer) {
+    this.#port = port
+    this.#ca = ca
+  }
+
+  ask(method: Method, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> {
+    const payload = body === undefined ? '' : JSON.stringify(body)
+    return new Promise((resolve, reject) => {
+      const asked = request({
+        host: '127.0.0.1',
+        servername: 'localhost',
+        port: this.#port,
+        ca: this.#ca,
+        method,
+        path,
+        agent: false,
+        timeout: 20_000,
+        headers: {
+          ...(this.token === '' ? {} : { authorization: `Bearer ${this.token}` }),
+          ...(payload === ''
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          ...headers,
+        },
+      })
+      asked.once('error', reject)
+      asked.once('timeout', () => asked.destroy(new Error('no answer')))
+      asked.once('response', (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.once('error', reject)
+        response.once('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          const isJson = /json/.test(String(response.headers['content-type']))
+          resolve({
+            status: response.statusCode ?? 0,
+            body: isJson ? JSON.parse(text) : null,
+            text,
+            headers: response.headers,
+          })
+        })
+      })
+      asked.end(payload)
+    })
+  }
+
+  async login(user: string, password: string): Promise<Answer> {
+    this.token = ''
+    const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+    const answer = await this.ask('POST', '/security/user/authenticate', undefined, { authorization })
+    this.token = textOf(valueAt(answer.body, 'data', 'token'))
+    return answer
+  }
+}
+
+export async function run(checks: Checks): Promise<void> {
+  const home = temporaryHome()
+  const ports = await freePorts()
+  let manager: ManagerProcess = await startManager({ home, ports, through: 'node' })
+  const client = new Client(ports.api, caOf(home))
+  let password = ''
+  await checks.must('the first start prints a password, and the log does not have it', () => {
+    password = /First user: admin {3}password: (\S+)/.exec(manager.output())?.[1] ?? ''
+    assert.equal(password.length, 20)
+    assert.ok(!readFileSync(join(home, 'logs/dogwatch.log'), 'utf8').includes(password))
+  })
+  await checks.check('GET / says what this is, and gives a browser a page', async () => {
+    assert.equal(valueAt((await client.ask('GET', '/')).body, 'data', 'title'), 'Dogwatch API')
+    const page = await client.ask('GET', '/', undefined, { accept: 'text/html' })
+    assert.match(page.text, /<h1>Dogwatch<\/h1>/)
+    assert.equal(page.headers['x-frame-options'], 'DENY')
+  })
+  await checks.check('without a token everything else is refused', async () => {
+    for (const path of ['/manager/info', '/rules', '/security/users', '/dogwatch/store']) {
+      const { status, body } = await client.ask('GET', path)
+      assert.deepEqual([status, valueAt(body, 'title')], [401, 'Unauthorized'], path)
+    }
+  })
+  await checks.check('a wrong password is refused', async () => {
+    assert.equal((await client.login('admin', 'Wrong-password-1')).status, 401)
+  })
+  await checks.must('the printed password logs in', async () => {
+    assert.equal((await client.login('admin', password)).status, 200)
+  })
+  await checks.check('the manager tells its version and that its parts run', async () => {
+    const info = await client.ask('GET', '/manager/info')
+    assert.match(textOf(valueAt(itemOf(info.body), 'version')), /^v\d/)
+    await until('the store to run', foundMsMax, async () => {
+      const { body } = await client.ask('GET', '/manager/status')
+      return valueAt(itemOf(body), 'dogwatch-store') === 'running' ? true : undefined
+    })
+  })
+  const event = createEvent()
+  const sender = new AuditSender({ port: ports.webhook, ca: caOf(home), token: tokenOf(home) }, 1)
+  let id = ''
+  await checks.must('the alert of a posted event is found by search', async () => {
+    const posted = performance.now()
+    assert.equal((await sender.post(event)).status, 200)
+    const found = await search(client, 'rule.id:110003 data.verb:create', 1)
+    id = textOf(valueAt(found[0], 'id'))
+    return `${Math.round(performance.now() - posted)} ms`
+  })
+  await checks.check('also by a field that nobody declared, by free text, and not by what it is not', async () => {
+    const namespace = textOf(valueAt(itemsOf(event), 'objectRef', 'namespace'))
+    assert.equal((await search(client, 'data.apiVersion: exists', 1)).length, 1)
+    assert.equal((await search(client, `data.objectRef.namespace:${namespace} kubernetes`, 1)).length, 1)
+    const none = await client.ask('POST', '/dogwatch/search', { query: 'data.verb:delete' })
+    assert.equal(valueAt(none.body, 'data', 'total'), 0)
+  })
+  await checks.check('counted over time and by value', async () => {
+    const terms = await client.ask('POST', '/dogwatch/terms', { field: 'rule.id', query: 'rule.groups:k8s_audit' })
+    assert.deepEqual(valueAt(terms.body, 'data', 'terms'), [{ value: '110003', count: 1 }])
+    const histogram = await client.ask('POST', '/dogwatch/histogram', { by: 'rule.level', query: 'rule.id:110003' })
+    assert.equal(valueAt(arrayOf(valueAt(histogram.body, 'data', 'buckets'))[0], 'by', '5'), 1)
+  })
+  await checks.check('opened by its id, and explained', async () => {
+    const opened = await client.ask('GET', `/dogwatch/event/${id}`)
+    assert.equal(valueAt(opened.body, 'data', 'document', 'source', 'rule', 'id'), '110003')
+    const explained = await client.ask('POST', '/dogwatch/explain', { id })
+    assert.equal(explained.status, 200, explained.text)
+    assert.equal(valueAt(explained.body, 'data', 'explanation', 'result'), 110003)
+  })
+  await checks.check('rules are listed, and an event can be tried', async () => {
+    const rules = await client.ask('GET', '/rules?rule_ids=110003')
+    assert.equal(valueAt(itemOf(rules.body), 'level'), 5)
+    const tried = await client.ask('PUT', '/logtest', { event: 'hello', log_format: 'syslog', location: 'here' })
+    assert.equal(valueAt(tried.body, 'error'), 0)
+  })
+  await checks.check('a mistake in a query is told with its place', async () => {
+    const { status, body } = await client.ask('POST', '/dogwatch/search', { query: 'a and (b' })
+    assert.equal(status, 400)
+    assert.deepEqual(objectOf(arrayOf(valueAt(body, 'problems'))[0]).from, 6)
+  })
+  const reader = new Client(ports.api, caOf(home))
+  await checks.check('a reader reads, and is refused the rest', async () => {
+    const given = 'Reader-password-1'
+    const made = await client.ask('POST', '/security/users', { username: 'reader', password: given, roles: [2] })
+    assert.equal(made.status, 200, made.text)
+    assert.equal((await reader.login('reader', given)).status, 200)
+    assert.equal((await search(reader, 'rule.id:110003', 1)).length, 1)
+    const refused = [
+      await reader.ask('GET', '/security/users'),
+      await reader.ask('POST', '/security/users', { username: 'other', password: given }),
+      await reader.ask('PUT', '/manager/analysisd/reload'),
+      await reader.ask('GET', '/dogwatch/audit'),
+    ]
+    for (const { status, body } of refused) assert.deepEqual([status, valueAt(body, 'error')], [403, 4000])
+  })
+  await checks.check('what was done and refused is in the audit log', async () => {
+    const { body } = await client.ask('GET', '/dogwatch/audit')
+    const deeds = arrayOf(valueAt(body, 'data', 'affected_items')).map(objectOf)
+    assert.ok(deeds.some(({ user, status }) => user === 'reader' && status === 403))
+    assert.ok(deeds.some(({ note }) => note === 'login of admin'))
+  })
+  await checks.check(
+    'after a kill -9 and a start, tokens, users and alerts are there; no new password is printed',
+    async () => {
+      await manager.kill()
+      manager = await startManager({ home, ports, through: 'node' })
+      assert.ok(!manager.output().includes('First user'))
+      assert.equal((await search(reader, 'rule.id:110003', 1)).length, 1)
+      return `ready in ${Math.round(manager.readyMs)} ms`
+    },
+  )
+  sender.close()
+  await checks.check('SIGTERM ends the manager in order', async () => {
+    assert.equal(await manager.stop(), 0)
+  })
+}
+
+/** Searches until there are `count` documents, since the store is a moment behind the files. */
+function search(client: Client, query: string, count: number): Promise<readonly unknown[]> {
+  return until(`${count} documents for ${query}`, foundMsMax, async () => {
+    const { status, body, text } = await client.ask('POST', '/dogwatch/search', { query, from: 'now-1h', limit: 10 })
+    if (status === 503) return undefined
+    assert.equal(status, 200, text)
+    const documents = arrayOf(valueAt(body, 'data', 'documents'))
+    return documents.length >= count ? documents : undefined
+  })
+}
+
+function itemOf(body: unknown): unknown {
+  return arrayOf(valueAt(body, 'data', 'affected_items'))[0]
+}
+
+function itemsOf(event: Buffer): unknown {
+  return arrayOf(objectOf(JSON.parse(event.toString())).items)[0]
+}
+
+/** The acceptance event of the shared corpus where that is there, else one of the same kind. */
+function createEvent(): Buffer {
+  const shared = sharedFolder()
+  if (shared !== null) return readFileSync(join(shared, 'acceptance', 'k8s-create-deployment.json'))
+  const time = '2026-11-24T08:00:00.000000Z'
+  const item = {
+    level: 'Metadata',
+    auditID: randomUUID(),
+    stage: 'ResponseComplete',
+    requestURI: '/apis/apps/v1/namespaces/default/deployments?fieldManager=kubectl-create',
+    verb: 'create',
+    user: { username: 'jane', groups: ['system:authenticated'] },
+    userAgent: 'kubectl/v1.32.0 (linux/amd64) kubernetes',
+    objectRef: { resource: 'deployments', namespace: 'default', name: 'web', apiGroup: 'apps', apiVersion: 'v1' },
+    responseStatus: { metadata: {}, code: 201 },
+    requestReceivedTimestamp: time,
+    stageTimestamp: time,
+  }
+  return Buffer.from(JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: [item] }))
+}
