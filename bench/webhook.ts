@@ -127,7 +127,7 @@ function corpusFile(): string {
   return file
 }
 
-/** A home with the recipe's rules and no others, and archives on. */
+/** A home with the recipe's rules and no others, archives on, the store off. */
 function writeHome(home: string): void {
   mkdirSync(join(home, 'etc', 'rules'), { recursive: true })
   const recipe = join(sharedFolder() ?? '', 'acceptance', 'local_rules.xml')
@@ -143,6 +143,9 @@ function writeHome(home: string): void {
     <rule_include>ruleset/rules/0010-rules_config.xml</rule_include>
     <rule_dir>etc/rules</rule_dir>
   </ruleset>
+  <store>
+    <enabled>no</enabled>
+  </store>
 </ossec_config>
 `,
   )

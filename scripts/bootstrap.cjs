@@ -227,8 +227,12 @@ function ensureSystemPrograms(verb) {
   }
 }
 
-/** A small young generation: by default V8 lets it grow to many times what our short-lived strings need, and the manager has a memory budget. */
-const nodeFlags = ['--max-semi-space-size=4']
+/**
+ * Memory flags of the programs that run for long. By default V8 lets the young generation grow to many times what our short-lived strings need, and the
+ * old one to four times what lives in it; with a limit below 2 GB it grows by less than two.
+ */
+const leanFlags = ['--max-semi-space-size=4', '--max-old-space-size=1024']
+const leanVerbs = new Set(['start', 'dogwatch'])
 
 /** Becomes the program where Node can do that (same process id, signals reach it), else runs it as a child. */
 function run(node, args) {
@@ -271,7 +275,7 @@ function runVerb(verb, args) {
   // npm changes to the folder of package.json and leaves the caller's folder in INIT_CWD.
   const caller = process.env.INIT_CWD
   if (known.fromCaller && caller && process.cwd() === root && existsSync(caller)) process.chdir(caller)
-  run(node, [...nodeFlags, file, ...args])
+  run(node, [...(leanVerbs.has(verb) ? leanFlags : []), file, ...args])
 }
 
 module.exports = { runVerb, verbs }

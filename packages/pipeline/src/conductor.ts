@@ -28,11 +28,11 @@ import { Reorder } from './reorder.ts'
 
 /** A job is at most so many records, and about so many bytes. */
 const jobRecordsMax = 64
-const jobBytesMax = 256 << 10
+const jobBytesMax = 768 << 10
 /** Jobs in the hands of one worker: the one at work and the next. */
 const jobsPerWorker = 2
 /** Jobs out or waiting for their turn, for each worker. */
-const jobsAheadPerWorker = 16
+const jobsAheadPerWorker = 6
 /** Lines are written when so many bytes wait, or after so many ms. */
 const writeBytes = 1 << 20
 const writeAfterMs = 100

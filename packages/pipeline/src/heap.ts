@@ -9,7 +9,13 @@ import { runInNewContext } from 'node:vm'
 /** MB of a semi-space: events die young, a larger one only costs memory. */
 export const semiSpaceMb = 4
 /** The same as a worker's `resourceLimits` have it: a young generation is three semi-spaces. */
-export const youngGenerationMb = semiSpaceMb * 3
+const youngGenerationMb = semiSpaceMb * 3
+
+/**
+ * Bounds of a worker's heap. The limit of the old generation is far above what a ruleset needs; it is there because V8 lets a heap with a low limit grow
+ * by less between collections.
+ */
+export const workerLimits = { maxYoungGenerationSizeMb: youngGenerationMb, maxOldGenerationSizeMb: 768 }
 
 /** For this process's main thread, and threads made from now on. */
 export function limitYoungGeneration(): void {

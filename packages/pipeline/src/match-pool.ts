@@ -11,7 +11,7 @@ import type { AgentFacts, RulesetSources } from '@dogwatch/engine'
 import type { Redaction } from '@dogwatch/k8s'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import type { EngineSettings } from './engine-parts.ts'
-import { youngGenerationMb } from './heap.ts'
+import { workerLimits } from './heap.ts'
 import { type FromMatchWorker, type MatchWorkerData, partKib, shared, type ToMatchWorker } from './match-protocol.ts'
 import type { MatchJob, MatchPart } from './match-stage.ts'
 
@@ -174,7 +174,7 @@ export class MatchPool {
     const worker = new Worker(new URL('./match-worker.ts', import.meta.url), {
       workerData,
       transferList: [port2],
-      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      resourceLimits: workerLimits,
     })
     const seat: Seat = {
       worker,

@@ -91,6 +91,8 @@ export interface MatchStageOptions {
 /** Most events, and most bytes of text, of one part. */
 export const chunkEventsMax = 1024
 const chunkBytesMax = 1024 * 1024
+/** Events whose texts are held until the chunk is matched count so many times: what lives long is dear to collect. */
+const heldWeight = 4
 /** An event of ours must fit. */
 const eventLengthMin = 4096
 const quarterMs = 900_000
@@ -241,7 +243,9 @@ export class MatchStage {
     }
     this.#inputs.push(input)
     this.#inputBytes += length
-    if (this.#inputs.length >= chunkEventsMax || this.#inputBytes >= chunkBytesMax) this.#finish(false, 0)
+    const isWhole = input instanceof LineInput ? 1 : heldWeight
+    if (this.#inputs.length * isWhole >= chunkEventsMax || this.#inputBytes * isWhole >= chunkBytesMax)
+      this.#finish(false, 0)
   }
 
   #oversize(length: number, { timeMs, input, source }: Origin, auditID?: string): void {

@@ -14,7 +14,7 @@ import { type Configuration, type RulesetFiles, readRulesetFiles } from '@dogwat
 import type { AgentFacts } from '@dogwatch/engine'
 import type { FileKind } from '@dogwatch/outputs'
 import type { Problem } from '@dogwatch/schema'
-import { youngGenerationMb } from './heap.ts'
+import { workerLimits } from './heap.ts'
 import { RulesetRefused } from './match-pool.ts'
 import {
   type ConductorOptions,
@@ -162,7 +162,7 @@ class Host implements Pipeline {
     return new Promise((resolve, reject) => {
       const worker = new Worker(new URL('./pipeline-worker.ts', import.meta.url), {
         workerData: this.#conductorOptions,
-        resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+        resourceLimits: workerLimits,
       })
       this.#worker = worker
       let isReady = false
