@@ -29,6 +29,7 @@ const groups: Readonly<Record<string, string>> = {
   config: 'the configuration file',
   k8s: 'Kubernetes clusters that send their audit events',
   ruleset: 'decoders, rules and lists',
+  store: 'the searchable store of alerts',
 }
 
 export interface ProgramOutput {

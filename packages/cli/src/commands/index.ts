@@ -101,4 +101,29 @@ export const commands: readonly CommandEntry[] = [
     summary: 'say what becomes of a log line, and why',
     load: () => import('./logtest.ts'),
   },
+  {
+    words: ['store', 'verify'],
+    summary: 'read the whole store and name what is wrong',
+    load: () => import('./store-verify.ts'),
+  },
+  {
+    words: ['store', 'export'],
+    summary: 'write documents of the store as JSON lines',
+    load: () => import('./store-export.ts'),
+  },
+  {
+    words: ['store', 'import'],
+    summary: 'take files of JSON lines into the store',
+    load: () => import('./store-import.ts'),
+  },
+  {
+    words: ['store', 'backup'],
+    summary: 'copy the store, users and saved searches into a folder',
+    load: () => import('./store-backup.ts'),
+  },
+  {
+    words: ['store', 'restore'],
+    summary: 'take back what a backup holds',
+    load: () => import('./store-restore.ts'),
+  },
 ]
