@@ -204,18 +204,18 @@ describe('who may', () => {
   })
 
   test('guessing locks out whoever guesses, and nobody else', async () => {
-    const from = (remoteAddress: string, given: string) =>
+    const attempt = (remoteAddress: string, given: string) =>
       api.server.inject({
         method: 'POST',
         url: '/security/user/authenticate',
         remoteAddress,
         headers: basic('readonly', given),
       })
-    for (let n = 0; n < 10; n += 1) expect((await from('198.51.100.1', 'Wrong-horse-9')).statusCode).toBe(401)
-    expect((await from('198.51.100.1', password)).json()).toMatchObject({ title: 'Too Many Requests', error: 6000 })
-    expect((await from('198.51.100.2', password)).statusCode).toBe(200)
+    for (let n = 0; n < 10; n += 1) expect((await attempt('198.51.100.1', 'Wrong-horse-9')).statusCode).toBe(401)
+    expect((await attempt('198.51.100.1', password)).json()).toMatchObject({ title: 'Too Many Requests', error: 6000 })
+    expect((await attempt('198.51.100.2', password)).statusCode).toBe(200)
     nowMs += 301_000
-    expect((await from('198.51.100.1', password)).statusCode).toBe(200)
+    expect((await attempt('198.51.100.1', password)).statusCode).toBe(200)
   })
 
   test('too many requests of one address are refused', async () => {
