@@ -1,2 +1,3 @@
-/** The node agent: file integrity and logs, kept on disk until the manager has them. */
+/** The node agent: file integrity with who-data, logs, a spool on disk, the line to the manager. */
+export { Agent, type AgentOptions, ConfFailure, startAgent } from './agent.ts'
 export type { Send, Tell } from './send.ts'

@@ -133,9 +133,14 @@ export class Spool {
   /** Everything up to `number` has arrived; space is given back. */
   acknowledge(number: number): void {
     const upTo = Math.min(number, this.#next - 1)
-    if (upTo <= this.#acknowledged) return
+    if (this.#isClosed || upTo <= this.#acknowledged) return
     this.#acknowledged = upTo
-    writeNumber(join(this.#options.dir, 'acknowledged'), upTo)
+    try {
+      writeNumber(join(this.#options.dir, 'acknowledged'), upTo)
+    } catch (error) {
+      // Not fatal: after a restart it is sent once more. And the disk may be full, which deleting segments helps.
+      this.#options.tell('warn', `what was acknowledged cannot be noted: ${String(error)}`)
+    }
     this.#dropAcknowledged()
     if (this.#waiting.length > 0 && !this.#isWriting) void this.#write()
   }

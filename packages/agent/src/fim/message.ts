@@ -74,8 +74,22 @@ export function changedAttributes(old: FileState, fresh: FileState, checks: numb
   )
 }
 
-/** The message as JSON text. */
+/** Longest message, in bytes: what the protocol carries, less what stands in front of it. */
+export const messageLengthMax = 64_000
+
+/** The message as JSON text. Where it would be too long, the text of the change is what is shortened. */
 export function changeMessage(change: FileChange): string {
+  for (let { contentChanges } = change; ; ) {
+    const text = messageText({ ...change, contentChanges })
+    const excess = Buffer.byteLength(text) - messageLengthMax
+    if (excess <= 0 || contentChanges === null || contentChanges === '') return text
+    // Escapes make bytes of a text more, so half of it at least goes when it is far too long.
+    const kept = Math.max(0, Math.min(contentChanges.length - excess - 20, contentChanges.length - 100))
+    contentChanges = kept === 0 ? '' : `${contentChanges.slice(0, kept)}\nMore changes...`
+  }
+}
+
+function messageText(change: FileChange): string {
   const { path, mode, timestamp, state, old, changed, checks, tags, actor, contentChanges } = change
   const data = {
     path: shownText(path),

@@ -10,6 +10,7 @@ import type { Send, Tell } from '../send.ts'
 import { Realtime } from '../watch/realtime.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { Actors } from '../whodata/actors.ts'
+import { auditState, writePlugin } from '../whodata/audit-control.ts'
 import { AuditSource } from '../whodata/audit-source.ts'
 import { type HostPaths, ownHost, podOf, processActor } from '../whodata/process-facts.ts'
 import { Baseline } from './baseline.ts'
@@ -27,6 +28,8 @@ export interface MonitorOptions {
   readonly dir: string
   /** Where auditd's plug-in makes its socket. */
   readonly auditSocket: string
+  /** Folders in which auditd looks for plug-ins; none: auditd's files are left alone. */
+  readonly auditPlugins?: readonly string[]
   readonly send: Send
   readonly tell: Tell
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -55,6 +58,8 @@ export class FimMonitor {
   readonly #audit: AuditSource
   #lastScan = new Date(0)
   #isStopped = false
+  /** A scan was asked for. */
+  #isWanted = false
   #wake: (() => void) | null = null
   #scans: Promise<void> = Promise.resolve()
 
@@ -119,6 +124,7 @@ export class FimMonitor {
       }
     }
     if (this.#whoFolders().length > 0) {
+      await this.#preparePlugin()
       const reason = await this.#audit.start()
       if (reason !== null) tell('warn', `who-data without the audit: ${reason}`)
     }
@@ -135,6 +141,12 @@ export class FimMonitor {
     return this.#lastScan
   }
 
+  /** Scans now rather than when it is due. */
+  scanSoon(): void {
+    this.#isWanted = true
+    this.#wake?.()
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#wake?.()
@@ -143,6 +155,15 @@ export class FimMonitor {
     await this.#fim.stop()
     await this.#scans
     this.#baseline.close()
+  }
+
+  /** Has auditd write to our socket. A running one is told to read its plug-ins again, where that is allowed. */
+  async #preparePlugin(): Promise<void> {
+    const { auditPlugins = [], auditSocket, config, tell } = this.#options
+    if (auditPlugins.length === 0 || !(await writePlugin(auditSocket, auditPlugins))) return
+    const pid = (await auditState())?.pid ?? 0
+    if (pid > 0 && config.whodata.restartsAudit) process.kill(pid, 'SIGHUP')
+    else tell('warn', 'auditd has a new plug-in file; restart it, or who-data goes without the audit')
   }
 
   #live(): ConcretePath[] {
@@ -162,9 +183,10 @@ export class FimMonitor {
       this.#realtime.release()
     }
     while (!this.#isStopped) {
-      const waitMs = nextScanMs(config, new Date(), this.#lastScan)
+      const waitMs = this.#isWanted ? 0 : nextScanMs(config, new Date(), this.#lastScan)
       await this.#wait(Math.min(waitMs, timerMax))
-      if (this.#isStopped || waitMs > timerMax) continue
+      if (this.#isStopped || (waitMs > timerMax && !this.#isWanted)) continue
+      this.#isWanted = false
       const before = this.#live()
         .map(({ path }) => path)
         .join('\0')

@@ -79,19 +79,19 @@ export function pluginText(version: string, socketPath: string, isOldFolder = fa
 }
 
 /** Folders that hold plug-in files, the newer one first. */
-const pluginFolders = ['/etc/audit/plugins.d', '/etc/audisp/plugins.d']
+export const pluginFolders = ['/etc/audit/plugins.d', '/etc/audisp/plugins.d']
 
 /** Writes the plug-in file. Gives whether it changed; null when auditd is not installed. */
 export async function writePlugin(
   socketPath: string,
-  folders: readonly string[] = pluginFolders,
+  folders: readonly string[],
   run: Run = runProgram,
 ): Promise<boolean | null> {
   const at = folders.findIndex((folder) => existsSync(folder))
   const folder = folders[at]
   if (folder === undefined) return null
   const version = await run('auditctl', ['-v'])
-  const text = pluginText(version.output, socketPath, at === 1)
+  const text = pluginText(version.output, socketPath, folder.includes('/audisp/'))
   const file = join(folder, 'af_wazuh.conf')
   mkdirSync(folder, { recursive: true })
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return false

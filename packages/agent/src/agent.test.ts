@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileBeginPayload, fileEndPayload, keyLine, mergeFiles } from '@dogwatch/protocol'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Agent, startAgent } from './agent.ts'
+import { ManagerLink } from './link/manager-link.ts'
+import { TestManager, testEntry } from './link/test-manager.ts'
+import { Spool } from './spool.ts'
+
+let home: string
+let manager: TestManager
+let agent: Agent | null = null
+const told: string[] = []
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'dogwatch-agent-'))
+  manager = new TestManager()
+  await manager.listen()
+  mkdirSync(join(home, 'etc'))
+  mkdirSync(join(home, 'logs'))
+  mkdirSync(join(home, 'watched'))
+  writeFileSync(join(home, 'etc/client.keys'), `${keyLine(testEntry)}\n`)
+  told.length = 0
+})
+afterEach(async () => {
+  await agent?.stop()
+  agent = null
+  await manager.close()
+  rmSync(home, { recursive: true, force: true })
+})
+
+const conf = (more = ''): void =>
+  writeFileSync(
+    join(home, 'etc/ossec.conf'),
+    `<ossec_config>
+  <client><server><address>127.0.0.1</address><port>${manager.port}</port></server></client>
+  <localfile><location>${home}/logs/*.log</location><log_format>syslog</log_format><only-future-events>no</only-future-events></localfile>
+  <syscheck><directories realtime="yes">${home}/watched</directories></syscheck>${more}
+</ossec_config>`,
+  )
+const start = async (): Promise<void> => {
+  agent = await startAgent({ home, tell: (_level, message) => told.push(message) })
+}
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 20 })
+
+test('a log line and a changed file reach the manager, and the spool empties', async () => {
+  conf()
+  writeFileSync(join(home, 'logs/auth.log'), 'Failed password for invalid user\n')
+  await start()
+  await until(() => expect(manager.events).toContain(`1:${home}/logs/auth.log:Failed password for invalid user`))
+  await until(() =>
+    expect(manager.events.some((event) => event.startsWith('8:syscheck:{"type":"scan_end"'))).toBe(true),
+  )
+  await until(() => expect(agent?.status).toMatchObject({ connected: true, waiting: 0, id: '001' }))
+  expect(JSON.parse(readFileSync(join(home, 'queue/agent-status.json'), 'utf8'))).toMatchObject({
+    fim: { ways: [expect.any(String)] },
+  })
+})
+
+test('what happens while the manager is away arrives later, in order, also over a restart', async () => {
+  conf()
+  await manager.close()
+  await start()
+  for (let n = 0; n < 300; n++) appendFileSync(join(home, 'logs/a.log'), `line ${n}\n`)
+  await until(() => expect(Number(agent?.status.waiting)).toBeGreaterThanOrEqual(302))
+  await agent?.stop()
+  await manager.listen(manager.port)
+  await start()
+  const lines = (): string[] =>
+    manager.events.filter((event) => event.includes('a.log:')).map((event) => event.split(':').at(-1) ?? '')
+  await until(() => expect(lines().length).toBeGreaterThanOrEqual(300))
+  expect(lines()).toEqual(Array.from({ length: 300 }, (_, n) => `line ${n}`))
+})
+
+test('a shared configuration is taken, and what it watches is watched', async () => {
+  conf()
+  await start()
+  await until(() => expect(agent?.status.connected).toBe(true))
+  writeFileSync(join(home, 'shared-log'), 'from the shared file\n')
+  const text = `<agent_config><localfile><location>${home}/shared-log</location><log_format>syslog</log_format><only-future-events>no</only-future-events></localfile></agent_config>`
+  const merged = mergeFiles('default', Buffer.alloc(0), [{ name: 'agent.conf', bytes: Buffer.from(text) }])
+  manager.say(fileBeginPayload(createHash('md5').update(merged).digest('hex'), 'merged.mg'))
+  manager.say(Buffer.concat([Buffer.from('#!-'), merged]))
+  manager.say(fileEndPayload)
+  await until(() => expect(manager.events).toContain(`1:${home}/shared-log:from the shared file`))
+})
+
+test('a configuration that is wrong names every mistake', async () => {
+  conf('<syscheck><disabled>maybe</disabled></syscheck><localfile></localfile>')
+  await expect(startAgent({ home, tell: () => {} })).rejects.toThrow(
+    /ossec.conf:4.*log_format[\s\S]*neither yes nor no/,
+  )
+  rmSync(join(home, 'etc/ossec.conf'))
+  await expect(startAgent({ home, tell: () => {} })).rejects.toThrow(/is missing/)
+  expect(existsSync(join(home, 'queue/spool'))).toBe(false)
+})
+
+test('nothing is given up before it is acknowledged, and everything arrives over ten lost lines', async () => {
+  const spool = new Spool({ dir: join(home, 'spool'), bytesMax: 1024 * 1024, tell: () => {} })
+  let local = 0
+  const link = new ManagerLink({
+    servers: [{ address: '127.0.0.1', port: manager.port }],
+    entry: testEntry,
+    spool,
+    counter: { next: () => ({ global: 1, local: ++local }) },
+    keepAlive: () => 'Linux',
+    version: 'v4.14.7',
+    notifyTimeS: 10,
+    reconnectTimeS: 60,
+    epsMax: 0,
+    tell: () => {},
+    onControl: async () => null,
+    random: () => 1,
+    retryMs: 10,
+  })
+  manager.acknowledges = true
+  link.start()
+  const sends: Promise<void>[] = []
+  for (let round = 0; round < 10; round++) {
+    manager.acknowledges = round % 2 === 0
+    for (let n = 0; n < 100; n++) sends.push(spool.append('1', 'x', `${round * 100 + n}`))
+    await Promise.all(sends)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    await manager.close()
+    await manager.listen(manager.port)
+  }
+  manager.acknowledges = true
+  await until(() => expect(spool.count).toBe(0))
+  const numbers = manager.events.map((event) => Number(event.split(':').at(-1)))
+  expect(new Set(numbers).size).toBe(1000)
+  // In order, repetitions aside.
+  let newest = -1
+  for (const number of numbers) {
+    if (number > newest) expect(number).toBe(newest + 1)
+    newest = Math.max(newest, number)
+  }
+  await link.stop()
+  spool.close()
+})

@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest'
+import { allChecks, checkBit } from '../fim/options.ts'
+import { readAgentConf } from './agent-conf.ts'
+
+const read = (body: string, isLocal = true) =>
+  readAgentConf([{ path: 'etc/ossec.conf', text: `<ossec_config>${body}</ossec_config>`, isLocal }])
+const confOf = (body: string) => {
+  const { conf, problems } = read(body)
+  if (conf === null || problems.length > 0) throw new Error(JSON.stringify(problems))
+  return conf
+}
+
+test('an empty file has the defaults', () => {
+  expect(confOf('')).toMatchObject({
+    servers: [],
+    epsMax: 500,
+    syscheck: { frequencyS: 43_200, directories: [] },
+    sources: [],
+  })
+})
+
+test('directories have their options, later definitions and sections win', () => {
+  const { syscheck } = confOf(`
+    <syscheck>
+      <frequency>1h</frequency>
+      <directories realtime="yes">/etc,/usr/bin/</directories>
+      <directories check_all="no" check_size="yes" check_sha256sum="yes" recursion_level="2" tags="a,b" restrict=".conf$" report_changes="yes" diff_size_limit="10MB">/opt</directories>
+      <ignore>/etc/mtab</ignore>
+      <ignore type="sregex">.log$|.swp$</ignore>
+      <file_limit><enabled>no</enabled></file_limit>
+      <diff><file_size><limit>1MB</limit></file_size><nodiff>/etc/ssl</nodiff></diff>
+      <whodata><audit_key>mine, other</audit_key></whodata>
+    </syscheck>
+    <syscheck><directories whodata="yes">/etc</directories><frequency>60</frequency><database>memory</database></syscheck>`)
+  expect(syscheck.directories.map(({ path, mode, checks }) => [path, mode, checks])).toEqual([
+    ['/usr/bin', 'realtime', allChecks],
+    ['/opt', 'scheduled', checkBit('size') | checkBit('sha256')],
+    ['/etc', 'whodata', allChecks],
+  ])
+  expect(syscheck.directories[1]).toMatchObject({
+    recursionLevel: 2,
+    tags: 'a,b',
+    reportChanges: true,
+    diffSizeMax: 10 * 1024 ** 2,
+  })
+  expect(syscheck.directories[1]?.restrict?.test('/opt/x.conf')).toBe(true)
+  expect(syscheck).toMatchObject({ frequencyS: 60, fileLimit: 0, diffSizeMax: 1024 ** 2, alertsAfterRestart: false })
+  expect(syscheck.nodiff.prefixes).toEqual(['/etc/ssl'])
+  expect(syscheck.whodata.keys).toEqual(['mine', 'other'])
+})
+
+test('a scan at an hour is at least weekly', () => {
+  expect(confOf('<syscheck><scan_time>9pm</scan_time></syscheck>').syscheck).toMatchObject({
+    scanMinute: 1260,
+    frequencyS: 604_800,
+  })
+})
+
+test('log sources of every kind', () => {
+  const { sources } = confOf(`
+    <localfile><location>/var/log/*.log</location><log_format>syslog</log_format><only-future-events max-size="1MB">no</only-future-events><exclude>/var/log/x.log</exclude><ignore type="osmatch">noise</ignore></localfile>
+    <localfile><location>/a</location><log_format>multi-line:3</log_format></localfile>
+    <localfile><location>/a</location><log_format>multi-line-regex</log_format><multiline_regex match="end" replace="wspace" timeout="9">x$</multiline_regex></localfile>
+    <localfile><log_format>full_command</log_format><command>df -P</command><alias>df</alias><frequency>hourly</frequency></localfile>
+    <localfile><location>journald</location><log_format>journald</log_format><filter field="_SYSTEMD_UNIT">^ssh</filter></localfile>
+    <localfile><location>/var/log/containers/*.log</location><log_format>cri</log_format><label key="team.name">ops</label></localfile>`)
+  expect(sources).toMatchObject([
+    { kind: 'file', location: '/var/log/*.log', onlyFuture: false, backMax: 1024 ** 2, exclude: ['/var/log/x.log'] },
+    { format: { kind: 'lines', count: 3 }, onlyFuture: true },
+    { format: { kind: 'regex', match: 'end', joint: ' ', timeoutMs: 9000 } },
+    { kind: 'command', command: 'df -P', alias: 'df', frequencyS: 3600, isFull: true },
+    { kind: 'journald', filters: [[{ field: '_SYSTEMD_UNIT' }]] },
+    { format: { kind: 'cri' }, labels: [{ key: 'team.name', value: 'ops' }] },
+  ])
+})
+
+const wrong: [says: string, body: string, problem: RegExp][] = [
+  ['a word that is neither yes nor no', '<syscheck><disabled>maybe</disabled></syscheck>', /neither yes nor no/],
+  ['a path that is not absolute', '<syscheck><directories>etc</directories></syscheck>', /no absolute path/],
+  [
+    'an attribute that is not known',
+    '<syscheck><directories check_al="yes">/etc</directories></syscheck>',
+    /check_al= is not known/,
+  ],
+  ['an element that is not known', '<syscheck><frequenzy>1</frequenzy></syscheck>', /not known in <syscheck>/],
+  [
+    'a recursion that is too deep',
+    '<syscheck><directories recursion_level="321">/etc</directories></syscheck>',
+    /0 to 320/,
+  ],
+  [
+    'a pattern that is wrong',
+    '<localfile><location>/a</location><log_format>syslog</log_format><ignore>(</ignore></localfile>',
+    /pattern is wrong/,
+  ],
+  [
+    'a format that is not known',
+    '<localfile><location>/a</location><log_format>xml</log_format></localfile>',
+    /not known/,
+  ],
+  ['a file without a path', '<localfile><log_format>syslog</log_format></localfile>', /no absolute path/],
+  [
+    'a token that is not known',
+    '<localfile><location>/a</location><log_format>syslog</log_format><out_format>$(x)</out_format></localfile>',
+    /\$\(x\)/,
+  ],
+  ['a server without an address', '<client><server></server></client>', /<address> is missing/],
+]
+test.each(wrong)('says what is wrong with %s, and where', (_says, body, problem) => {
+  const { problems } = read(`\n${body}`)
+  expect(problems.map(({ message }) => message).join()).toMatch(problem)
+  expect(problems[0]?.at).toMatchObject({ file: 'etc/ossec.conf', line: 2 })
+})
+
+test('a file that is not well formed has no configuration', () => {
+  expect(readAgentConf([{ path: 'x', text: '<ossec_config><syscheck>', isLocal: true }]).conf).toBeNull()
+})
+
+test('the manager may say what is watched, not what is run, nor whom we report to', () => {
+  const { conf, problems } = readAgentConf([
+    {
+      path: 'ossec.conf',
+      text: '<ossec_config><syscheck><directories>/etc</directories></syscheck></ossec_config>',
+      isLocal: true,
+    },
+    {
+      path: 'agent.conf',
+      text: `<agent_config><syscheck><directories>/opt</directories></syscheck><client><server><address>evil</address></server></client>
+<localfile><log_format>command</log_format><command>id</command></localfile></agent_config>`,
+      isLocal: false,
+    },
+  ])
+  expect(conf).toMatchObject({ servers: [], sources: [] })
+  expect(conf?.syscheck.directories.map(({ path }) => path)).toEqual(['/etc', '/opt'])
+  expect(problems.map(({ at, message }) => `${at.file}:${at.line} ${message}`)).toEqual([
+    'agent.conf:2 <localfile>: a command from the manager is not run; write it in this host’s own file',
+  ])
+})

@@ -1,0 +1,183 @@
+/**
+ * All that the agent reads of its ossec.conf and of the shared agent.conf. In go texts (latin1), out come the
+ * configuration and every mistake at once. What the manager sends may set what is watched, never what is run.
+ */
+import type { XmlElement } from '@dogwatch/config'
+import type { Problem } from '@dogwatch/schema'
+import type { FimConfig } from '../fim/options.ts'
+import type { LogSource } from '../logs/config.ts'
+import { readLocalfile } from './localfile.ts'
+import { ConfReader, readSections } from './reader.ts'
+import { fimDefaults, readSyscheck } from './syscheck.ts'
+
+/** A manager to report to. */
+export interface ServerConf {
+  readonly address: string
+  readonly port: number
+}
+
+/** How to get an identity where there is none. */
+export interface EnrollmentConf {
+  readonly enabled: boolean
+  /** '' : the first server. */
+  readonly address: string
+  readonly port: number
+  /** '' : the host name. */
+  readonly agentName: string
+  readonly groups: readonly string[]
+  /** Paths relative to the home folder; '' : none. */
+  readonly caPath: string
+  readonly certificatePath: string
+  readonly keyPath: string
+  readonly passwordPath: string
+}
+
+export interface AgentConf {
+  readonly enrollment: EnrollmentConf
+  /** In the order in which they are tried. */
+  readonly servers: readonly ServerConf[]
+  /** Seconds between keep-alives. */
+  readonly notifyTimeS: number
+  /** Seconds without an answer before another connection is tried. */
+  readonly reconnectTimeS: number
+  /** Most messages a second; 0: no limit. */
+  readonly epsMax: number
+  /** Bytes of the spool. */
+  readonly spoolMax: number
+  readonly syscheck: FimConfig
+  readonly sources: readonly LogSource[]
+}
+
+const portPreset = 1514
+const noGroups: readonly string[] = []
+const epsPreset = 500
+const spoolPreset = 512 * 1024 * 1024
+
+/** A configuration file. `isLocal`: it is this host's own, not the manager's. */
+export interface ConfText {
+  readonly path: string
+  /** latin1. */
+  readonly text: string
+  readonly isLocal: boolean
+}
+
+/** Reads the files in order; later values win or add. `conf` is null when a file is not well formed. */
+export function readAgentConf(texts: readonly ConfText[]): {
+  readonly conf: AgentConf | null
+  readonly problems: readonly Problem[]
+} {
+  const reader = new ConfReader({ path: '', text: '', roots: [] })
+  const sources: LogSource[] = []
+  const servers: ServerConf[] = []
+  const enrollment = {
+    enabled: true,
+    address: '',
+    port: 1515,
+    agentName: '',
+    groups: noGroups,
+    caPath: '',
+    certificatePath: '',
+    keyPath: '',
+    passwordPath: 'etc/authd.pass',
+  }
+  const values = { notifyTimeS: 10, reconnectTimeS: 60, epsMax: epsPreset, spoolMax: spoolPreset }
+  let fim = fimDefaults
+  for (const { path, text, isLocal } of texts) {
+    const read = readSections(path, text)
+    if ('problem' in read) return { conf: null, problems: [...reader.problems, read.problem] }
+    reader.turnTo(read.file)
+    for (const section of read.sections) {
+      if (section.name === 'localfile') {
+        const source = readLocalfile(section, reader, isLocal)
+        if (source !== null) sources.push(source)
+      } else if (section.name === 'client' && isLocal) {
+        readClient(section, servers, values, reader)
+        for (const child of section.children) if (child.name === 'enrollment') readEnrollment(child, enrollment, reader)
+      } else if (section.name === 'client_buffer') readBuffer(section, values, reader)
+    }
+    fim = readSyscheck(
+      read.sections.filter(({ name }) => name === 'syscheck'),
+      reader,
+      fim,
+    )
+  }
+  return {
+    conf: { servers, enrollment, ...values, syscheck: fim, sources: joinJournals(sources) },
+    problems: reader.problems,
+  }
+}
+
+type Values = { notifyTimeS: number; reconnectTimeS: number; epsMax: number; spoolMax: number }
+
+function readClient(section: XmlElement, servers: ServerConf[], values: Values, reader: ConfReader): void {
+  for (const element of section.children) {
+    if (element.name === 'server') {
+      const child = (name: string): XmlElement | undefined => element.children.findLast((one) => one.name === name)
+      const address = child('address')?.content.trim() ?? ''
+      const port = child('port')
+      if (address === '') reader.wrong(element, '<address> is missing')
+      else
+        servers.push({ address, port: port === undefined ? portPreset : reader.integer(port, portPreset, 1, 65_535) })
+    } else if (element.name === 'server-ip' || element.name === 'server-hostname') {
+      servers.push({ address: element.content.trim(), port: portPreset })
+    } else if (element.name === 'notify_time')
+      values.notifyTimeS = Math.max(1, reader.duration(element, values.notifyTimeS))
+    else if (element.name === 'time-reconnect')
+      values.reconnectTimeS = Math.max(1, reader.duration(element, values.reconnectTimeS))
+  }
+}
+
+function readBuffer(section: XmlElement, values: Values, reader: ConfReader): void {
+  for (const element of section.children) {
+    if (element.name === 'events_per_second') values.epsMax = reader.integer(element, values.epsMax, 0, 1_000_000)
+    else if (element.name === 'disabled' && reader.yesNo(element, false)) values.epsMax = 0
+    else if (element.name === 'spool_size') values.spoolMax = reader.size(element, element.content, values.spoolMax)
+  }
+}
+
+/** Several blocks for the journal are one reader: an entry counts when it passes one of them. */
+function joinJournals(sources: readonly LogSource[]): LogSource[] {
+  const others = sources.filter(({ kind }) => kind !== 'journald')
+  const journals = sources.filter((source) => source.kind === 'journald')
+  const [first] = journals
+  if (first === undefined) return others
+  const isOpen = journals.some(({ filters }) => filters.length === 0)
+  return [...others, { ...first, filters: isOpen ? [] : journals.flatMap(({ filters }) => filters) }]
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+function readEnrollment(section: XmlElement, enrollment: Mutable<EnrollmentConf>, reader: ConfReader): void {
+  for (const element of section.children) {
+    const text = element.content.trim()
+    switch (element.name) {
+      case 'enabled':
+        enrollment.enabled = reader.yesNo(element, true)
+        break
+      case 'manager_address':
+        enrollment.address = text
+        break
+      case 'port':
+        enrollment.port = reader.integer(element, enrollment.port, 1, 65_535)
+        break
+      case 'agent_name':
+        enrollment.agentName = text
+        break
+      case 'groups':
+        enrollment.groups = text.split(',').map((group) => group.trim())
+        break
+      case 'server_ca_path':
+        enrollment.caPath = text
+        break
+      case 'agent_certificate_path':
+        enrollment.certificatePath = text
+        break
+      case 'agent_key_path':
+        enrollment.keyPath = text
+        break
+      case 'authorization_pass_path':
+        enrollment.passwordPath = text
+        break
+    }
+  }
+}

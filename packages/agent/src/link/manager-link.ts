@@ -1,0 +1,314 @@
+/**
+ * The line to the manager: what the spool holds is sent in order, and given up only when the manager has it. A keep-alive
+ * is a barrier: its acknowledgement says that all before it is durable (contracts, part 3). Without an answer the line is
+ * cut, the next server tried, with growing, jittered pauses, and everything not yet acknowledged sent again.
+ */
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  aesOnly,
+  type CipherKeys,
+  type Counter,
+  cipherKeys,
+  eventPayload,
+  FrameReader,
+  frame,
+  isControl,
+  type KeyEntry,
+  keepAlivePayload,
+  type ManagerControl,
+  openMessage,
+  parseManagerControl,
+  payloadLengthMax,
+  type Queue,
+  queues,
+  readEnvelope,
+  responsePayload,
+  sealMessage,
+  shutdownPayload,
+  startupPayload,
+} from '@dogwatch/protocol'
+import { Pace } from '../pace.ts'
+import type { Tell } from '../send.ts'
+import type { Spool, SpoolEntry } from '../spool.ts'
+
+export interface LinkOptions {
+  /** Tried in this order, from the first again after each loss. */
+  readonly servers: readonly { readonly address: string; readonly port: number }[]
+  readonly entry: KeyEntry
+  readonly spool: Spool
+  /** Counters that never repeat, over restarts too. */
+  readonly counter: { next(): Counter }
+  /** Text of a keep-alive, from its own address on this line. */
+  readonly keepAlive: (address: string) => string
+  readonly version: string
+  readonly notifyTimeS: number
+  /** Seconds without an answer before the line is given up. */
+  readonly reconnectTimeS: number
+  /** Messages a second; 0: no limit. */
+  readonly epsMax: number
+  readonly tell: Tell
+  /** What the manager says besides acknowledgements. */
+  readonly onControl: (control: ManagerControl) => Promise<string | null>
+  /** Five random digits. */
+  readonly random: () => number
+  /** Milliseconds before the first new attempt; doubles up to a minute. */
+  readonly retryMs?: number
+}
+
+/** Most messages that are sent and not yet acknowledged: what is sent again at worst. */
+export const unacknowledgedMax = 1000
+/** Messages after which a barrier is sent though its time has not come. */
+const barrierEvery = 250
+/** How long what was sent waits for its barrier, in milliseconds. */
+const barrierMs = 1000
+const retryMsPreset = 1000
+const retryMsMax = 60_000
+const connectMs = 10_000
+const knownQueues: ReadonlySet<string> = new Set(Object.values(queues))
+
+export class ManagerLink {
+  readonly #options: LinkOptions
+  readonly #keys: CipherKeys
+  readonly #pace: Pace
+  #line: Line | null = null
+  #isStopped = false
+  #wake: (() => void) | null = null
+  #work: Promise<void> = Promise.resolve()
+  /** Messages that were longer than the protocol carries, and were cut. */
+  cut = 0
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#keys = cipherKeys(options.entry)
+    this.#pace = new Pace(options.epsMax)
+  }
+
+  start(): void {
+    this.#options.spool.onAppend(() => this.#wake?.())
+    this.#work = this.#run()
+  }
+
+  /** Has the manager answered on the line that stands now? */
+  get isConnected(): boolean {
+    return this.#line?.isReady ?? false
+  }
+
+  /** Says goodbye; what was not acknowledged stays in the spool. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    if (this.#line?.isReady === true) this.#send(this.#line, shutdownPayload)
+    this.#line?.socket.end()
+    this.#wake?.()
+    await this.#work
+  }
+
+  /** Ends the line; it is made anew. */
+  reconnect(): void {
+    this.#line?.socket.destroy()
+  }
+
+  async #run(): Promise<void> {
+    const { servers, tell, retryMs = retryMsPreset } = this.#options
+    let failures = 0
+    let at = 0
+    while (!this.#isStopped) {
+      const server = servers[at % servers.length]
+      if (server === undefined) return
+      const name = `${server.address}:${server.port}`
+      try {
+        const wasReady = await this.#serve(server, () => {
+          tell('info', `connected to ${name}`)
+          failures = 0
+        })
+        if (!this.#isStopped) tell('warn', `the line to ${name} was lost; ${this.#options.spool.count} messages wait`)
+        at = wasReady ? 0 : at + 1
+      } catch (error) {
+        if (failures < 3) tell('warn', `${name}: ${error instanceof Error ? error.message : String(error)}`)
+        at++
+      }
+      if (this.#isStopped) return
+      failures++
+      // Thousands of agents that lost the same manager must not come back in the same moment.
+      const pause = Math.min(retryMsMax, retryMs * 2 ** Math.min(failures - 1, 10))
+      await this.#pause(pause / 2 + (this.#options.random() / 99_999) * (pause / 2))
+    }
+  }
+
+  /** One line, from its beginning to its end. Gives whether the manager ever answered. */
+  async #serve(server: { readonly address: string; readonly port: number }, onReady: () => void): Promise<boolean> {
+    const socket = await open(server)
+    const line = new Line(socket, this.#options.spool.acknowledged)
+    this.#line = line
+    const reader = new FrameReader()
+    socket.on('data', (chunk) => {
+      for (const message of reader.push(chunk)) this.#hear(line, message)
+    })
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      line.isOpen = false
+      this.#wake?.()
+    })
+    this.#send(line, startupPayload(this.#options.version))
+    line.barriers.push(null)
+    let isTold = false
+    while (line.isOpen && !this.#isStopped) {
+      if (line.isReady && !isTold) {
+        isTold = true
+        onReady()
+        this.#sendBarrier(line)
+      }
+      const isIdle = !line.isReady || !(await this.#sendSome(line))
+      if (this.#isOverdue(line)) socket.destroy()
+      if (isIdle && line.isOpen) await this.#pause(this.#idleMs(line))
+    }
+    if (!this.#isStopped) socket.destroy()
+    this.#line = null
+    return line.isReady
+  }
+
+  /** Sends what is in the spool and may go; false when there is nothing. */
+  async #sendSome(line: Line): Promise<boolean> {
+    const { spool } = this.#options
+    const room = unacknowledgedMax - (line.sent - spool.acknowledged)
+    const entries = room > 0 ? spool.read(line.sent + 1, Math.min(room, barrierEvery)) : []
+    for (const entry of entries) {
+      await this.#pace.turn()
+      if (!line.isOpen || this.#isStopped) return false
+      this.#send(line, this.#payloadOf(entry))
+      line.sent = entry.number
+      if (line.socket.writableNeedDrain) await drained(line.socket)
+    }
+    const isFull = line.sent - line.barrierAt >= barrierEvery
+    const isLate = line.sent > line.barrierAt && performance.now() - line.barrierMs >= barrierMs
+    const isDue = performance.now() - line.barrierMs >= this.#options.notifyTimeS * 1000
+    if (isFull || isLate || isDue) this.#sendBarrier(line)
+    return entries.length > 0
+  }
+
+  #sendBarrier(line: Line): void {
+    this.#send(line, keepAlivePayload(this.#options.keepAlive(line.socket.localAddress ?? '')))
+    line.barriers.push(line.sent)
+    line.barrierAt = line.sent
+    line.barrierMs = performance.now()
+  }
+
+  #payloadOf({ queue, location, message }: SpoolEntry): Buffer {
+    const known = isQueue(queue) ? queue : queues.log
+    const payload = eventPayload(known, Buffer.from(location).toString('latin1'), message)
+    if (payload.length <= payloadLengthMax) return payload
+    this.cut++
+    return payload.subarray(0, payloadLengthMax)
+  }
+
+  #send(line: Line, payload: Buffer): void {
+    const { counter, entry, random } = this.#options
+    if (!line.socket.writable) return
+    // Level 1: nearly as small, and a quarter of the time.
+    const options = { id: entry.id, random: random(), level: 1 }
+    line.socket.write(frame(sealMessage(payload, counter.next(), this.#keys, aesOnly, options)))
+  }
+
+  #hear(line: Line, message: Buffer): void {
+    const envelope = readEnvelope(message)
+    const opening = envelope === null ? null : openMessage(envelope, this.#keys, aesOnly)
+    if (opening === null || !('payload' in opening) || !isControl(opening.payload)) return
+    line.heardMs = performance.now()
+    const control = parseManagerControl(opening.payload)
+    if (control.kind === 'ack') {
+      line.isReady = true
+      const upTo = line.barriers.shift()
+      if (upTo !== undefined && upTo !== null) this.#options.spool.acknowledge(upTo)
+      this.#wake?.()
+    } else if (control.kind === 'reconnect') line.socket.destroy()
+    else {
+      if (control.kind === 'error') this.#options.tell('error', `the manager says: ${control.message}`)
+      void this.#answer(line, control)
+    }
+  }
+
+  async #answer(line: Line, control: ManagerControl): Promise<void> {
+    let answer: string | null
+    try {
+      answer = await this.#options.onControl(control)
+    } catch (error) {
+      answer = `err ${error instanceof Error ? error.message : String(error)}`
+    }
+    if (control.kind === 'request' && answer !== null && line.isOpen) {
+      this.#send(line, responsePayload(control.request, Buffer.from(answer)))
+    }
+  }
+
+  /** A barrier that nobody answers: the line is dead, though nothing has said so. */
+  #isOverdue(line: Line): boolean {
+    return (
+      line.barriers.length > 0 &&
+      performance.now() - Math.max(line.heardMs, line.barrierMs) > this.#options.reconnectTimeS * 1000
+    )
+  }
+
+  #idleMs(line: Line): number {
+    return line.isReady && line.sent === line.barrierAt ? Math.min(1000, this.#options.notifyTimeS * 1000) : 100
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await sleep(ms, undefined, { signal: woken.signal }).catch(() => {})
+    this.#wake = null
+  }
+}
+
+/** What is known of one connection. */
+class Line {
+  readonly socket: Socket
+  /** Number sent last. */
+  sent: number
+  /** Number at the last barrier, and when that was sent. */
+  barrierAt: number
+  barrierMs = performance.now()
+  heardMs = performance.now()
+  /** Numbers of barriers without an answer; null is the start-up message. */
+  readonly barriers: (number | null)[] = []
+  isReady = false
+  isOpen = true
+
+  constructor(socket: Socket, acknowledged: number) {
+    this.socket = socket
+    this.sent = acknowledged
+    this.barrierAt = acknowledged
+  }
+}
+
+function isQueue(queue: string): queue is Queue {
+  return knownQueues.has(queue)
+}
+
+function open({ address, port }: { readonly address: string; readonly port: number }): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port })
+    socket.setNoDelay(true)
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectMs / 1000} s`)), connectMs)
+    socket.once('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+  })
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done)
+      socket.off('close', done)
+      resolve()
+    }
+    socket.once('drain', done)
+    socket.once('close', done)
+  })
+}

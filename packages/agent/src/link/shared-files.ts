@@ -1,0 +1,73 @@
+/**
+ * The shared configuration that the manager pushes as one merged file (spec: agent-protocol, part 8). In go its pieces,
+ * out comes whether it is whole; files are written below `etc/shared` by their checked names. Bound: `sharedMax` bytes.
+ */
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { isSharedName, type ManagerControl, mergedName, splitMerged } from '@dogwatch/protocol'
+
+/** Largest merged file, in bytes. */
+export const sharedMax = 32 * 1024 * 1024
+
+export class SharedFiles {
+  readonly #dir: string
+  #receiving: { readonly md5: string; readonly chunks: Buffer[]; length: number } | null = null
+
+  constructor(dir: string) {
+    this.#dir = dir
+    mkdirSync(dir, { recursive: true, mode: 0o750 })
+  }
+
+  /** MD5 of what is here, for keep-alives; null when nothing is. */
+  get sum(): string | null {
+    try {
+      return createHash('md5')
+        .update(readFileSync(join(this.#dir, mergedName)))
+        .digest('hex')
+    } catch {
+      return null
+    }
+  }
+
+  /** The shared agent.conf; null when there is none. */
+  get agentConf(): string | null {
+    try {
+      return readFileSync(join(this.#dir, 'agent.conf'), 'latin1')
+    } catch {
+      return null
+    }
+  }
+
+  /** Takes what the manager says. True when a new configuration is complete. */
+  take(control: ManagerControl): boolean {
+    if (control.kind === 'file-begin') {
+      this.#receiving = control.name === mergedName ? { md5: control.md5, chunks: [], length: 0 } : null
+    } else if (control.kind === 'other' && this.#receiving !== null) {
+      this.#receiving.length += control.text.length
+      if (this.#receiving.length > sharedMax) this.#receiving = null
+      else this.#receiving.chunks.push(Buffer.from(control.text))
+    } else if (control.kind === 'file-end') return this.#finish()
+    return false
+  }
+
+  #finish(): boolean {
+    const receiving = this.#receiving
+    this.#receiving = null
+    if (receiving === null) return false
+    const merged = Buffer.concat(receiving.chunks)
+    if (createHash('md5').update(merged).digest('hex') !== receiving.md5 || this.sum === receiving.md5) return false
+    for (const { name, bytes } of splitMerged(merged) ?? []) {
+      if (isSharedName(name)) this.#write(name, bytes)
+    }
+    this.#write(mergedName, merged)
+    return true
+  }
+
+  #write(name: string, content: Uint8Array): void {
+    const file = join(this.#dir, name)
+    mkdirSync(dirname(file), { recursive: true, mode: 0o750 })
+    writeFileSync(`${file}.new`, content, { mode: 0o640 })
+    renameSync(`${file}.new`, file)
+  }
+}

@@ -1,0 +1,78 @@
+/** For tests: a manager that opens what agents send, keeps it, and acknowledges keep-alives; or does not. */
+import { createServer, type Server, type Socket } from 'node:net'
+import {
+  ackPayload,
+  aesOnly,
+  type Counter,
+  cipherKeys,
+  FrameReader,
+  frame,
+  isControl,
+  type KeyEntry,
+  nextCounter,
+  openMessage,
+  parseAgentControl,
+  readEnvelope,
+  sealMessage,
+} from '@dogwatch/protocol'
+
+export const testEntry: KeyEntry = { id: '001', name: 'node', ip: 'any', key: 'ab'.repeat(32) }
+
+export class TestManager {
+  readonly events: string[] = []
+  /** Set to no to stay silent. */
+  acknowledges = true
+  keepAlives = 0
+  readonly #keys = cipherKeys(testEntry)
+  readonly #sockets = new Set<Socket>()
+  #server: Server | null = null
+  #counter: Counter = { global: 0, local: 0 }
+  port = 0
+
+  async listen(port = 0): Promise<void> {
+    const server = createServer((socket) => this.#serve(socket))
+    this.#server = server
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    const address = server.address()
+    if (typeof address === 'object' && address !== null) this.port = address.port
+  }
+
+  /** Cuts every line and listens no more. */
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    const server = this.#server
+    this.#server = null
+    if (server !== null) await new Promise((resolve) => server.close(resolve))
+  }
+
+  say(payload: Buffer): void {
+    this.#counter = nextCounter(this.#counter)
+    const message = frame(sealMessage(payload, this.#counter, this.#keys, aesOnly, { random: 1 }))
+    for (const socket of this.#sockets) socket.write(message)
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket)
+    const reader = new FrameReader()
+    socket.on('error', () => {})
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('data', (chunk) => {
+      for (const message of reader.push(chunk)) {
+        const envelope = readEnvelope(message)
+        const opening = envelope === null ? null : openMessage(envelope, this.#keys, aesOnly)
+        if (opening === null || !('payload' in opening)) throw new Error('a message that cannot be opened')
+        this.#take(opening.payload)
+      }
+    })
+  }
+
+  #take(payload: Buffer): void {
+    if (!isControl(payload)) {
+      this.events.push(payload.toString())
+      return
+    }
+    const { kind } = parseAgentControl(payload)
+    if (kind === 'keep-alive') this.keepAlives++
+    if (this.acknowledges && (kind === 'startup' || kind === 'keep-alive')) this.say(ackPayload)
+  }
+}
