@@ -9,6 +9,7 @@ export {
   channelRefusals,
   type KnownAgent,
   type ReceivedCounters,
+  type SpoolPosition,
 } from './agent/channel-types.ts'
 export {
   type EnrolmentAnswer,
@@ -20,6 +21,7 @@ export {
   enrolmentRefusals,
 } from './agent/enrolment-server.ts'
 export { RequestFailure } from './agent/requests.ts'
+export { spoolPositionOf } from './agent/spool-peer.ts'
 export type { RecordSink, RecordWriter } from './record-sink.ts'
 export { type SyslogCounters, type SyslogOptions, SyslogReceiver, type SyslogRefusal } from './syslog/receiver.ts'
 export type { WebhookAuth, WebhookCluster } from './webhook/access.ts'

@@ -23,10 +23,13 @@ import {
 import pino from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Agents, startAgents } from './agents.ts'
+import type { SpoolJournal } from './agents-spools.ts'
 import { layOutHome } from './home-layout.ts'
 
 let home = ''
 let agents: Agents
+/** Nothing is in it: agents that number their events have tests of their own. */
+const journal: SpoolJournal = { end: 1, oldest: 1, read: async () => null, async *replay() {} }
 const records: string[] = []
 const facts = new Map<string, unknown>()
 const ack = '#!-agent ack '
@@ -52,6 +55,7 @@ async function start(): Promise<void> {
     sink: {
       put: async (meta, body) => void records.push(`${meta.input} ${meta.source} ${Buffer.concat(body).toString()}`),
     },
+    journal,
     log: pino({ level: 'silent' }),
     hostname: 'manager',
     onFacts: (now) => {
@@ -233,6 +237,7 @@ test('syslog listens, and without <remote> nothing does', async () => {
     config: { ...configuration(), remote: [] },
     ports: { agents: 0, enrol: 0 },
     sink: { put: async () => {} },
+    journal,
     log: pino({ level: 'silent' }),
     hostname: 'manager',
     onFacts: () => {},

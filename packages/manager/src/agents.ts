@@ -19,6 +19,7 @@ import {
 import { aesOnly, eventPayload, groupProblem, SenderCounter, withBlowfish } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import { AgentRegistry } from './agents-registry.ts'
+import { recoverSpools, type SpoolJournal, spoolsPath, writeSpools } from './agents-spools.ts'
 import type { AgentRow } from './agents-state.ts'
 import type { Log } from './log.ts'
 import type { AgentMetricFigures } from './metrics.ts'
@@ -30,6 +31,8 @@ export interface AgentsOptions {
   /** Ports of the command line. */
   readonly ports: { readonly agents: number | undefined; readonly enrol: number | undefined }
   readonly sink: RecordSink
+  /** The journal behind the sink, to see how far agents of ours had come. */
+  readonly journal: SpoolJournal
   readonly log: Log
   readonly hostname: string
   /** The node that a service-account token belongs to, by the word of its cluster (contracts.md 6); absent: tokens prove nothing. */
@@ -56,6 +59,7 @@ export interface Agents {
 const tickMs = 1000
 const keysPollMs = 10_000
 const dropsPollMs = 5000
+const checkpointMs = 1000
 /** How long an agent is left alone after a push of the same file, milliseconds: it may be restarting. */
 const pushAgainMs = 60_000
 const requestMs = 60_000
@@ -148,6 +152,8 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       if (facts !== null) clearTimeout(facts)
       opened.close()
     })
+    const spools = await recoverSpools(spoolsPath(home), options.journal)
+    writeSpools(spoolsPath(home), options.journal.end, spools)
     const pushes = new Map<string, { readonly sum: string; readonly atMs: number }>()
     const sender = new SenderCounter(join(home, 'queue/rids'))
     const speaker = new AgentChannel({
@@ -170,6 +176,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       },
       sink,
       received: opened.received,
+      spools,
       nextCounter: () => sender.next(),
       ciphers: secure.some(({ cryptoMethod }) => cryptoMethod === 'blowfish') ? await withBlowfish() : aesOnly,
       overtakeMs: first.connectionOvertakeTimeS * 1000,
@@ -198,6 +205,29 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         address: `${protocol}://${bracketed(hostOf(first.localIp, first.ipv6))}:${port}`,
       })
     if (!auth.disabled && auth.remoteEnrollment) await startEnrolment(opened, first)
+    let isChecking = false
+    const checkpoint = async (): Promise<void> => {
+      if (isChecking) return
+      isChecking = true
+      try {
+        const { end } = options.journal
+        const positions = await speaker.positions()
+        let isNew = false
+        for (const [id, place] of positions) {
+          const known = spools.get(id)
+          if (known?.spool === place.spool && known.sequence === place.sequence) continue
+          spools.set(id, place)
+          isNew = true
+        }
+        if (isNew) writeSpools(spoolsPath(home), end, spools)
+      } catch (error) {
+        log.error({ err: error }, 'queue/agent-spools.json')
+      } finally {
+        isChecking = false
+      }
+    }
+    const checkpoints = setInterval(() => void checkpoint(), checkpointMs)
+    closers.push(() => clearInterval(checkpoints))
     const ticks = setInterval(() => opened.tick(Date.now()), tickMs)
     const polls = setInterval(() => opened.refreshKeys(Date.now()), keysPollMs)
     closers.push(() => {

@@ -285,6 +285,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             config: config.value,
             ports: { agents: flags.portAgents, enrol: flags.portEnrol },
             sink: journalSink(journal.value),
+            journal: journal.value,
             log: openedLog.value.log,
             hostname: hostname(),
             onFacts: (facts) => pipeline.value.setAgents(facts),

@@ -10,7 +10,8 @@ export const controlMark = '#!-'
 
 /** What an agent may say. */
 export type AgentControl =
-  | { readonly kind: 'startup'; readonly version: string | null }
+  | { readonly kind: 'startup'; readonly version: string | null; readonly spool: string | null }
+  | { readonly kind: 'numbered'; readonly sequence: number; readonly event: Buffer }
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'response'; readonly request: string; readonly data: Buffer }
   | { readonly kind: 'keep-alive'; readonly text: Buffer }
@@ -18,6 +19,7 @@ export type AgentControl =
 /** What a manager may say. */
 export type ManagerControl =
   | { readonly kind: 'ack' }
+  | { readonly kind: 'durable'; readonly spool: string; readonly sequence: number }
   | { readonly kind: 'error'; readonly message: string }
   | { readonly kind: 'request'; readonly request: string; readonly target: string; readonly command: Buffer }
   | { readonly kind: 'execute'; readonly data: Buffer }
@@ -47,7 +49,14 @@ export function isControl(payload: Uint8Array): boolean {
 
 /** Reads what an agent says. `payload` is a control message. */
 export function parseAgentControl(payload: Buffer): AgentControl {
-  if (startsWith(payload, startup)) return { kind: 'startup', version: versionOf(payload.subarray(startup.length)) }
+  if (startsWith(payload, startup)) {
+    const json = payload.subarray(startup.length)
+    const spool = jsonMember(json, 'spool')
+    return { kind: 'startup', version: versionOf(json), spool: spool !== null && isSpool(spool) ? spool : null }
+  }
+  const numbered = /^#!-seq (\d{1,15}) /.exec(payload.toString('latin1', 0, 32))
+  if (numbered !== null)
+    return { kind: 'numbered', sequence: Number(numbered[1]), event: payload.subarray(numbered[0].length) }
   if (startsWith(payload, '#!-agent shutdown')) return { kind: 'shutdown' }
   if (startsWith(payload, request)) {
     const end = payload.indexOf(0x20, request.length)
@@ -64,6 +73,8 @@ export function parseAgentControl(payload: Buffer): AgentControl {
 /** Reads what a manager says. `payload` is a control message. */
 export function parseManagerControl(payload: Buffer): ManagerControl {
   if (payload.equals(ackPayload)) return { kind: 'ack' }
+  const durable = /^#!-durable ([0-9a-f]{16}) (\d{1,15})$/.exec(payload.toString('latin1', 0, 48))
+  if (durable !== null) return { kind: 'durable', spool: durable[1] ?? '', sequence: Number(durable[2]) }
   if (startsWith(payload, '#!-err ')) return { kind: 'error', message: messageOf(payload.subarray(7)) }
   if (payload.equals(reconnectPayload)) return { kind: 'reconnect' }
   if (payload.equals(scanPayload)) return { kind: 'scan' }
@@ -88,9 +99,28 @@ export function parseManagerControl(payload: Buffer): ManagerControl {
   return { kind: 'other', text: payload.subarray(controlMark.length) }
 }
 
-/** The first message on each connection of an agent. `more` are members of our own agents; others ignore them. */
-export function startupPayload(version: string, more: Readonly<Record<string, unknown>> = {}): Buffer {
-  return Buffer.from(startup + JSON.stringify({ version, ...more }), 'utf8')
+/**
+ * The first message on each connection of an agent. An agent of ours names its spool, 16 lower-case hex digits chosen when the spool was made: a manager of ours then says
+ * `durablePayload` before each acknowledgement, and takes each number of `numberedPayload` once (spec: contracts, part 3). Others ignore the member, and say nothing
+ * about the spool: then events go without numbers.
+ */
+export function startupPayload(version: string, spool?: string): Buffer {
+  return Buffer.from(startup + JSON.stringify(spool === undefined ? { version } : { version, spool }), 'utf8')
+}
+
+/** An event with its number in the agent's spool, from 1; only for a manager that has named the spool. */
+export function numberedPayload(sequence: number, event: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`#!-seq ${sequence} `, 'latin1'), event])
+}
+
+/** Says to an agent of ours that its events up to this number are on disk. */
+export function durablePayload(spool: string, sequence: number): Buffer {
+  return Buffer.from(`#!-durable ${spool} ${sequence}`, 'latin1')
+}
+
+/** Whether text names a spool. */
+export function isSpool(text: string): boolean {
+  return /^[0-9a-f]{16}$/.test(text)
 }
 
 /** Instead of the answer to a start-up message. */

@@ -3,10 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   ackPayload,
+  durablePayload,
   errorPayload,
   fileBeginPayload,
   isControl,
   isNewerVersion,
+  numberedPayload,
   parseAgentControl,
   parseManagerControl,
   requestPayload,
@@ -21,10 +23,17 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'utf8')
 
 describe('what an agent says', () => {
   const cases: readonly [says: string, payload: Buffer, expected: object][] = [
-    ['a start', startupPayload('v4.14.7'), { kind: 'startup', version: 'v4.14.7' }],
-    ['a start without version', bytes('#!-agent startup {}'), { kind: 'startup', version: null }],
-    ['a start that is no JSON', bytes('#!-agent startup {'), { kind: 'startup', version: null }],
-    ['a start with a number', bytes('#!-agent startup {"version":4}'), { kind: 'startup', version: null }],
+    ['a start', startupPayload('v4.14.7'), { kind: 'startup', version: 'v4.14.7', spool: null }],
+    ['a start without version', bytes('#!-agent startup {}'), { kind: 'startup', version: null, spool: null }],
+    ['a start that is no JSON', bytes('#!-agent startup {'), { kind: 'startup', version: null, spool: null }],
+    ['a start with a number', bytes('#!-agent startup {"version":4}'), { kind: 'startup', version: null, spool: null }],
+    [
+      'a start of ours',
+      startupPayload('v4.14.7', '0123456789abcdef'),
+      { kind: 'startup', version: 'v4.14.7', spool: '0123456789abcdef' },
+    ],
+    ['a spool that is none', startupPayload('v4', '../x'), { kind: 'startup', version: 'v4', spool: null }],
+    ['a numbered event', numberedPayload(7, bytes('1:a:b')), { kind: 'numbered', sequence: 7, event: bytes('1:a:b') }],
     ['an end', bytes('#!-agent shutdown '), { kind: 'shutdown' }],
     ['an answer', responsePayload('a1', bytes('ok 1')), { kind: 'response', request: 'a1', data: bytes('ok 1') }],
     ['everything else', bytes('#!-Linux |a - Wazuh v4'), { kind: 'keep-alive', text: bytes('Linux |a - Wazuh v4') }],
@@ -41,6 +50,11 @@ describe('what a manager says', () => {
   const cases: readonly [says: string, payload: Buffer, expected: object][] = [
     ['an acknowledgement', ackPayload, { kind: 'ack' }],
     ['without the blank it is none', bytes('#!-agent ack'), { kind: 'other', text: bytes('agent ack') }],
+    [
+      'what is on disk',
+      durablePayload('0123456789abcdef', 7),
+      { kind: 'durable', spool: '0123456789abcdef', sequence: 7 },
+    ],
     ['an error', errorPayload('no "way"'), { kind: 'error', message: 'no "way"' }],
     [
       'a question',

@@ -35,6 +35,12 @@ export interface ReceivedCounters {
   write(id: string, counter: Counter): void
 }
 
+/** How far an agent of ours has come: the last number of its spool that was taken. */
+export interface SpoolPosition {
+  readonly spool: string
+  readonly sequence: number
+}
+
 /** Why a message or a connection was refused: a closed list. */
 export const channelRefusals = {
   frame_too_long: 'a length beyond 65536 bytes',
@@ -66,6 +72,8 @@ export interface ChannelCounters {
   connected: number
   /** Agents that lost their counters and proved to be themselves. */
   recovered: number
+  /** Numbered events that had come before: an agent of ours sends again what it does not know to be on disk. */
+  resent: number
   readonly refused: Record<ChannelRefusal, number>
 }
 
@@ -82,6 +90,8 @@ export interface AgentChannelOptions {
   readonly handlers: AgentHandlers
   readonly sink: RecordSink
   readonly received: ReceivedCounters
+  /** How far agents of ours had come before this process, by the journal; absent: nowhere. */
+  readonly spools?: ReadonlyMap<string, SpoolPosition>
   /** Counters of what is sent: each is greater than all before, over restarts too. */
   readonly nextCounter: () => Counter
   readonly ciphers: Ciphers
@@ -102,6 +112,7 @@ export function newChannelCounters(): ChannelCounters {
     connectionsOpened: 0,
     connected: 0,
     recovered: 0,
+    resent: 0,
     refused: { ...zeros },
   }
 }

@@ -1,9 +1,18 @@
-import { aesOnly, type Counter, cipherKeys, eventPayload, type KeyEntry, mergedSum } from '@dogwatch/protocol'
+import {
+  aesOnly,
+  type Counter,
+  cipherKeys,
+  eventPayload,
+  type KeyEntry,
+  mergedSum,
+  numberedPayload,
+} from '@dogwatch/protocol'
 import type { RecordMeta } from '@dogwatch/schema'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AgentChannel } from './channel.ts'
-import type { AgentChannelOptions, KnownAgent } from './channel-types.ts'
+import type { AgentChannelOptions, KnownAgent, SpoolPosition } from './channel-types.ts'
 import { type FakeAgent, fakeAgent } from './fake-agent-fixture.ts'
+import { spoolPositionOf } from './spool-peer.ts'
 
 const entry: KeyEntry = { id: '001', name: 'web', ip: 'any', key: 'aa'.repeat(32) }
 const other: KeyEntry = { id: '002', name: 'db', ip: '10.1.2.3', key: 'bb'.repeat(32) }
@@ -20,6 +29,7 @@ const told: string[] = []
 const agents: FakeAgent[] = []
 let sent: Counter = { global: 1, local: 0 }
 let channel: AgentChannel
+let spools = new Map<string, SpoolPosition>()
 let ports = { tcp: 0, udp: 0 }
 
 function options(): AgentChannelOptions {
@@ -54,6 +64,7 @@ function options(): AgentChannelOptions {
       return sent
     },
     ciphers: aesOnly,
+    spools,
     overtakeMs: 60_000,
     idleMs: 900_000,
   }
@@ -89,6 +100,7 @@ beforeEach(async () => {
   told.length = 0
   isHeld = false
   counters = new Map()
+  spools = new Map()
   await open()
 })
 afterEach(async () => {
@@ -307,4 +319,55 @@ test('a merged file arrives whole, in chunks', async () => {
   await until(() => agent.heard.includes('#!-close file '))
   expect(agent.heard.slice(0, -1).join('')).toBe(merged.toString())
   expect(await channel.pushMerged('002', merged)).toBe(false)
+})
+
+describe('an agent of ours numbers its events', () => {
+  const spool = '0123456789abcdef'
+  const ours = `#!-agent startup {"version":"v4.14.7","spool":"${spool}"}`
+
+  test('each number is taken once, and it is told what is durable', async () => {
+    const agent = await agentOf()
+    agent.say(ours)
+    await agent.hears(`#!-durable ${spool} 0`)
+    await agent.hears(ack)
+    for (const n of [1, 2, 2, 1, 3]) agent.say(numberedPayload(n, eventPayload('1', 'a', `${n}`)))
+    agent.say(keepAlive)
+    await agent.hears(`#!-durable ${spool} 3`)
+    await agent.hears(ack)
+    expect(records.map(({ text }) => text.at(-1))).toEqual(['1', '2', '3'])
+    expect(channel.counters.resent).toBe(2)
+    expect(await channel.positions()).toEqual(new Map([['001', { spool, sequence: 3 }]]))
+    expect(records.map(({ meta }) => spoolPositionOf(meta.peer)?.sequence)).toEqual([1, 2, 3])
+  })
+
+  test('after a restart it goes on where the journal ends, whatever it sends again', async () => {
+    await channel.close(0)
+    spools.set('001', { spool, sequence: 7 })
+    await open()
+    const agent = await agentOf()
+    agent.say(ours)
+    await agent.hears(`#!-durable ${spool} 7`)
+    for (const n of [6, 7, 8]) agent.say(numberedPayload(n, eventPayload('1', 'a', `${n}`)))
+    agent.say(keepAlive)
+    await agent.hears(`#!-durable ${spool} 8`)
+    expect(records.map(({ text }) => text.at(-1))).toEqual(['8'])
+  })
+
+  test('a new spool begins anew', async () => {
+    await channel.close(0)
+    spools.set('001', { spool: 'f'.repeat(16), sequence: 7 })
+    await open()
+    const agent = await agentOf()
+    agent.say(ours)
+    await agent.hears(`#!-durable ${spool} 0`)
+  })
+
+  test('nothing is said of spools to others, and the peer is the bare address', async () => {
+    const agent = await connected()
+    agent.say(eventPayload('1', 'a', 'x'))
+    agent.say(keepAlive)
+    await agent.hears(ack)
+    expect(agent.heard.filter((text) => text.startsWith('#!-durable'))).toEqual([])
+    expect(records[0]?.meta.peer).toBe('127.0.0.1')
+  })
 })

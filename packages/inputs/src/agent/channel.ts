@@ -15,6 +15,7 @@ import {
   ackPayload,
   type Counter,
   chunkLengthMax,
+  durablePayload,
   errorPayload,
   FrameReader,
   fileBeginPayload,
@@ -42,14 +43,18 @@ import {
   type ChannelRefusal,
   type KnownAgent,
   newChannelCounters,
+  type SpoolPosition,
 } from './channel-types.ts'
 import { Lane, type LaneBudget } from './lane.ts'
 import { type Link, tcpLink, udpLink } from './link.ts'
 import { newRequestId, PendingRequests } from './requests.ts'
+import { spoolPeer } from './spool-peer.ts'
 
 /** Until a new connection must have shown who it is, milliseconds. */
 const proveMs = 30_000
 const connectionsMaxDefault = 20_000
+/** Most connections that have not shown who they are: each may hold one message that is not whole. */
+const unprovenMax = 2000
 /** UDP senders remembered; the one heard of longest ago is forgotten. */
 const udpLinksMax = 20_000
 /** Bytes of one agent that may wait when they came by UDP, where nobody can be made to wait. */
@@ -66,8 +71,13 @@ interface Line {
   readonly lane: Lane
   link: Link | null
   isPushing: boolean
+  /** How far its spool has been taken; null for agents that number nothing. */
+  position: SpoolPosition | null
   /** Questions to links whose counters are old, by link: the id of the question and the version that the link named. */
-  readonly challenges: Map<Link, { readonly request: string; readonly version: string | null }>
+  readonly challenges: Map<
+    Link,
+    { readonly request: string; readonly version: string | null; readonly spool: string | null }
+  >
 }
 
 export interface ListenAddress {
@@ -84,6 +94,8 @@ export class AgentChannel {
   readonly #udpSockets: UdpSocket[] = []
   /** Open connections: the socket, and what goes on with messages that were left when the agent had to wait. */
   readonly #sockets = new Map<Link, { readonly socket: Socket; readonly goOn: () => void }>()
+  /** Connections whose senders have not shown a key yet. */
+  readonly #unproven = new Set<Link>()
   readonly #udpLinks = new Map<string, Link>()
   readonly #paused = new Set<Link>()
   readonly #budget: LaneBudget = { held: 0 }
@@ -199,7 +211,8 @@ export class AgentChannel {
 
   #connected(socket: Socket): void {
     const peer = plainAddress(socket.remoteAddress)
-    if (this.#sockets.size >= (this.#options.connectionsMax ?? connectionsMaxDefault)) {
+    const isFull = this.#sockets.size >= (this.#options.connectionsMax ?? connectionsMaxDefault)
+    if (isFull || this.#unproven.size >= unprovenMax) {
       this.#refuse('too_many', peer, null)
       socket.destroy()
       return
@@ -223,6 +236,7 @@ export class AgentChannel {
       if (!this.#paused.has(link)) link.resume()
     }
     this.#sockets.set(link, { socket, goOn })
+    this.#unproven.add(link)
     socket.on('data', (chunk) => {
       left.push(...reader.push(chunk))
       goOn()
@@ -233,6 +247,7 @@ export class AgentChannel {
 
   #disconnected(link: Link): void {
     this.#sockets.delete(link)
+    this.#unproven.delete(link)
     this.#paused.delete(link)
     if (link.agentId === null) return
     const line = this.#lines.get(link.agentId)
@@ -318,6 +333,7 @@ export class AgentChannel {
       line.window.reset(counter)
       this.#options.received.write(agent.id, counter)
       this.counters.recovered++
+      this.#beginSpool(line, link, challenge.spool)
       const refusal = this.#options.handlers.startup(agent, challenge.version, plainAddress(link.peer))
       if (refusal !== null) this.#send(agent, link, errorPayload(refusal))
       return false // the answer itself has nothing more to say
@@ -327,7 +343,7 @@ export class AgentChannel {
     if (control?.kind === 'startup') {
       const request = newRequestId()
       line.challenges.delete(link)
-      line.challenges.set(link, { request, version: control.version })
+      line.challenges.set(link, { request, version: control.version, spool: control.spool })
       const [oldest] = line.challenges.keys()
       if (line.challenges.size > challengesMax && oldest !== undefined) line.challenges.delete(oldest)
       this.#send(agent, link, ackPayload)
@@ -351,6 +367,7 @@ export class AgentChannel {
     }
     if (owner === null) this.counters.connected++
     line.link = link
+    this.#unproven.delete(link)
     return true
   }
 
@@ -360,6 +377,7 @@ export class AgentChannel {
     const peer = plainAddress(link.peer)
     switch (control.kind) {
       case 'startup': {
+        this.#beginSpool(line, link, control.spool)
         const refusal = handlers.startup(agent, control.version, peer)
         if (refusal === null) this.#acknowledge(agent, line, link)
         else {
@@ -368,6 +386,13 @@ export class AgentChannel {
         }
         break
       }
+      case 'numbered':
+        if (line.position === null || control.sequence <= line.position.sequence) this.counters.resent++
+        else {
+          line.position = { spool: line.position.spool, sequence: control.sequence }
+          this.#event(agent, line, link, control.event)
+        }
+        break
       case 'shutdown':
         handlers.shutdown(agent)
         break
@@ -381,11 +406,35 @@ export class AgentChannel {
     }
   }
 
-  /** Acknowledges when everything before is durable. */
+  /** Acknowledges when everything before is durable; to an agent with a spool it says how far that is. */
   #acknowledge(agent: KnownAgent, line: Line, link: Link): void {
+    const { position } = line
     void line.lane.settled().then(() => {
-      if (line.link === link && !this.#isClosed) this.#send(agent, link, ackPayload)
+      if (line.link !== link || this.#isClosed) return
+      if (position !== null && link.hasSpool) this.#send(agent, link, durablePayload(position.spool, position.sequence))
+      this.#send(agent, link, ackPayload)
     })
+  }
+
+  /** Another spool than before begins at its first number. */
+  #beginSpool(line: Line, link: Link, spool: string | null): void {
+    link.hasSpool = spool !== null
+    if (spool !== null && line.position?.spool !== spool) line.position = { spool, sequence: 0 }
+  }
+
+  /**
+   * How far each agent of ours has come, all of it durable when this resolves. What is taken meanwhile is not in it.
+   */
+  async positions(): Promise<ReadonlyMap<string, SpoolPosition>> {
+    const found = new Map<string, SpoolPosition>()
+    const waits: Promise<void>[] = []
+    for (const [id, { position, lane }] of this.#lines) {
+      if (position === null) continue
+      found.set(id, position)
+      waits.push(lane.settled())
+    }
+    await Promise.all(waits)
+    return found
   }
 
   #event(agent: KnownAgent, line: Line, link: Link, payload: Buffer): void {
@@ -397,7 +446,9 @@ export class AgentChannel {
     // What has not the form of an event is kept as a log, at a place that says so: an agent must never choose its own origin.
     const event = isEvent(payload) ? payload : Buffer.concat([Buffer.from('1:unparsed:'), payload])
     const peer = plainAddress(link.peer)
-    const meta = { input: 'agent', source: agent.id, peer, arrivalUs: Math.round(Date.now() * 1000) } as const
+    // The place in the spool goes to disk with the event itself, so that a crash cannot part the two.
+    const place = line.position === null || !link.hasSpool ? peer : spoolPeer(peer, line.position)
+    const meta = { input: 'agent', source: agent.id, peer: place, arrivalUs: Math.round(Date.now() * 1000) } as const
     line.lane.put(meta, withOrigin(event, agent))
     this.counters.events++
     if (link.kind === 'udp' || !line.lane.isFull) return
@@ -424,6 +475,7 @@ export class AgentChannel {
         }),
         link: null,
         isPushing: false,
+        position: this.#options.spools?.get(id) ?? null,
         challenges: new Map(),
       }
       this.#lines.set(id, line)

@@ -74,6 +74,9 @@ export class Lane {
   close(): void {
     this.#isClosed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
+    for (const { body } of [...this.#refused, ...this.#waiting]) this.#hold(-body.length - recordBytes)
+    this.#refused = []
+    this.#waiting = []
   }
 
   #begin(item: Item): void {
@@ -89,7 +92,8 @@ export class Lane {
       },
       () => {
         this.#underWay--
-        this.#refused.push(item)
+        if (this.#isClosed) this.#hold(-item.body.length - recordBytes)
+        else this.#refused.push(item)
         this.#retryLater()
       },
     )
@@ -107,8 +111,8 @@ export class Lane {
   }
 
   #wake(): void {
-    let oldest = Number.POSITIVE_INFINITY
-    for (const order of this.#outstanding) if (order < oldest) oldest = order
+    // Orders went in growing, so the first one left is the lowest.
+    const [oldest = Number.POSITIVE_INFINITY] = this.#outstanding
     while ((this.#waiters[0]?.order ?? Number.POSITIVE_INFINITY) < oldest) this.#waiters.shift()?.resolve()
   }
 

@@ -14,6 +14,8 @@ export interface Link {
   agentId: string | null
   method: CryptoMethod
   lastHeardMs: number
+  /** The agent has named its spool on this connection. */
+  hasSpool: boolean
   readonly isOpen: boolean
   /** False when it cannot be sent: closed, or the other end does not read. */
   send(message: Buffer): boolean
@@ -31,6 +33,7 @@ export function tcpLink(socket: Socket, peer: string, now: number): Link {
     agentId: null,
     method: 'aes',
     lastHeardMs: now,
+    hasSpool: false,
     get isOpen() {
       return !socket.destroyed && socket.writable
     },
@@ -65,6 +68,7 @@ export function udpLink(socket: UdpSocket, peer: string, port: number, now: numb
     agentId: null,
     method: 'aes',
     lastHeardMs: now,
+    hasSpool: false,
     isOpen: true,
     send(message) {
       socket.send(message, port, peer, () => {}) // a datagram that cannot be sent is lost, as datagrams are
