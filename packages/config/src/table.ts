@@ -418,7 +418,7 @@ export const rows: readonly Row[] = [
     'syscheck',
     ownHost,
     `disabled frequency scan_time scan_day scan_on_start directories ignore nodiff skip_nfs skip_dev skip_proc skip_sys
-     alert_new_files auto_ignore prefilter_cmd allow_remote_prefilter_cmd max_eps max_files_per_second process_priority database
+     alert_new_files auto_ignore prefilter_cmd allow_remote_prefilter_cmd max_eps max_files_per_second process_priority database changes_while_stopped
      file_limit file_limit/enabled file_limit/entries registry_limit registry_limit/enabled registry_limit/entries
      diff diff/disk_quota diff/disk_quota/enabled diff/disk_quota/limit diff/file_size diff/file_size/enabled diff/file_size/limit diff/nodiff
      whodata whodata/provider whodata/restart_audit whodata/audit_key whodata/startup_healthcheck whodata/queue_size
@@ -480,7 +480,7 @@ export const rows: readonly Row[] = [
   ...ignored(
     'client_buffer',
     'settings of an agent; the manager has none',
-    'disabled disable queue_size events_per_second',
+    'disabled disable queue_size events_per_second spool_size',
   ),
   ...ignored('labels', ownHost, 'label'),
   ...ignored('anti_tampering', 'settings of an agent; the manager has none', 'package_uninstallation'),

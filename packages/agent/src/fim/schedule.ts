@@ -1,9 +1,9 @@
 /** When the next scan is due. In go the wishes and the time, out come milliseconds; pure. */
 export interface ScanTimes {
   readonly frequencyS: number
-  /** Minute of the local day; null: any. */
+  /** Minute of the local day; null says that no hour is asked for. */
   readonly scanMinute: number | null
-  /** 0 Sunday … 6 Saturday; null: any. */
+  /** 0 Sunday … 6 Saturday; null says that no day is asked for. */
   readonly scanDay: number | null
 }
 

@@ -20,7 +20,7 @@ export interface EnrolOptions {
   readonly address: string
   readonly port: number
   readonly asks: Partial<EnrolmentRequest> & { readonly name: string; readonly password?: string }
-  /** Certificate authority to check the manager against, PEM; null: any manager is believed, as the original does. */
+  /** Certificate authority to check the manager against, PEM; without one every manager is believed, as the original does. */
   readonly ca: string | null
   /** Own certificate and key, PEM. */
   readonly certificate?: string
