@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openDuckDbStore, openState, type Store } from '@dogwatch/store'
+import { openEmbeddedStore, openState, type Store } from '@dogwatch/store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from './password.ts'
 import { roles } from './permissions.ts'
@@ -40,7 +40,7 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'ruleset/rules'), { recursive: true })
   writeFileSync(rulesFile, rulesText)
   writeFileSync(join(folder, 'ruleset/names'), 'root:yes\n"a:b":no\n')
-  store = await openDuckDbStore({ folder: join(folder, 'store'), memoryMax: 128e6, threads: 1, searchMsMax: 5000 })
+  store = await openEmbeddedStore({ folder: join(folder, 'store'), memoryMax: 128e6, threads: 1, searchMsMax: 5000 })
   await store.append('alerts', [0, 1, 2, 3].map(documentOf))
   api = await createApi({
     tls: null,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { readConfiguration } from '@dogwatch/config'
-import { isStoreThere, openDuckDbStore, type Store, StoreError } from '@dogwatch/store'
+import { isStoreThere, openEmbeddedStore, type Store, StoreError } from '@dogwatch/store'
 import { InvalidArgumentError } from 'commander'
 import { CliFailure, exitCodes } from './failure.ts'
 
@@ -14,7 +14,7 @@ const stepMsMax = 600_000
 export async function withStore<T>(home: string, isNewFine: boolean, work: (store: Store) => Promise<T>): Promise<T> {
   const folder = storeFolder(home)
   if (!isNewFine && !isStoreThere(folder)) throw new CliFailure(`there is no store in ${folder}; see --home`)
-  const store = await openDuckDbStore({ folder, memoryMax, threads: 2, searchMsMax: stepMsMax }).catch(
+  const store = await openEmbeddedStore({ folder, memoryMax, threads: 2, searchMsMax: stepMsMax }).catch(
     (error: unknown) => {
       if (error instanceof StoreError && /lock/i.test(error.message)) {
         const message = `the store in ${folder} is in use; stop the manager first, or ask its API`

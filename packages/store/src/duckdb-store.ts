@@ -4,7 +4,7 @@
  *
  * In: documents and questions. Out: see contract.ts. Wrong: StoreError; anything else thrown is a bug.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseQuery } from '@dogwatch/query'
 import {
@@ -711,9 +711,4 @@ function collectFields(value: unknown, path: string, seen: Map<string, FieldFact
           ? 'boolean'
           : 'text'
   if (!seen.has(path)) seen.set(path, type)
-}
-
-/** Whether there is a store in a folder. */
-export function isStoreThere(folder: string): boolean {
-  return existsSync(join(folder, 'dogwatch.duckdb'))
 }

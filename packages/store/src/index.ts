@@ -24,9 +24,10 @@ export {
   termsCountMax,
 } from './contract.ts'
 export { documentOf } from './document-line.ts'
-export { type DuckDbOptions, isStoreThere, openDuckDbStore } from './duckdb-store.ts'
+export type { DuckDbOptions } from './duckdb-store.ts'
 export { StoreError, type StoreErrorCode } from './error.ts'
 export type { FeedFigures } from './feed.ts'
+export { isStoreThere, openEmbeddedStore } from './open-store.ts'
 export type { ProcessFigures, StoreSettings } from './process-protocol.ts'
 export { type Deed, openState, type SavedSearch, type State, type User } from './state.ts'
 export { type StoreProcess, startStoreProcess } from './store-process.ts'
