@@ -119,6 +119,22 @@ test('a damaged byte in an older segment loses what is behind it there, which is
   again.close()
 })
 
+test('a spool keeps its id, and one that begins anew has another', async () => {
+  const spool = open()
+  const { id } = spool
+  expect(id).toMatch(/^[0-9a-f]{16}$/)
+  await spool.append('1', 'x', 'y')
+  spool.acknowledge(1)
+  spool.close()
+  const again = open()
+  expect(again.id).toBe(id)
+  again.close()
+  rmSync(join(dir, 'acknowledged'))
+  const anew = open()
+  expect(anew.id).not.toBe(id)
+  anew.close()
+})
+
 test('a file of another version is refused', () => {
   writeFileSync(join(dir, '0000000000000001.spool'), 'DWSPOOL\x02........')
   expect(() => open()).toThrow(/no spool of this version/)

@@ -2,13 +2,17 @@
  * The spool: messages on disk, in order, until the manager has them. In goes `append`, which resolves when the message is
  * durable (many share one fdatasync) and waits while the spool is full: collectors then hold their positions, so nothing
  * is dropped. Out comes `read` by number and `acknowledge`. A torn end after a crash is cut off; a record whose checksum
- * is wrong ends its segment, and what is lost by that is told.
+ * is wrong ends its segment, and what is lost by that is told. The spool has an id, by which a manager of ours knows whose
+ * numbers it is counting.
  *
  * On disk: segments named by the number of their first message; a header with magic and version; records of length,
- * CRC-32, queue, location and message. `acknowledged` holds the number up to which everything has arrived.
+ * CRC-32, queue, location and message. `acknowledged` holds the number up to which everything has arrived; it is written in
+ * place, so that a full disk cannot keep it from being written.
  */
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  constants,
   fdatasync,
   fdatasyncSync,
   ftruncateSync,
@@ -49,6 +53,7 @@ const segmentBytesPreset = 4 * 1024 * 1024
 /** Longest message, in bytes. */
 export const spoolMessageMax = 1024 * 1024
 const recordHead = 8
+const numberWidth = 16
 
 interface Segment {
   readonly first: number
@@ -70,6 +75,8 @@ export class Spool {
   #fd: number | null = null
   #next = 1
   #acknowledged = 0
+  readonly #acknowledgedFd: number
+  #id: string
   #waiting: Waiting[] = []
   #isWriting = false
   #isClosed = false
@@ -80,14 +87,34 @@ export class Spool {
   constructor(options: SpoolOptions) {
     this.#options = options
     mkdirSync(options.dir, { recursive: true, mode: 0o700 })
-    this.#acknowledged = readNumber(join(options.dir, 'acknowledged'))
+    const file = join(options.dir, 'acknowledged')
+    this.#acknowledged = readNumber(file)
+    this.#acknowledgedFd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600)
+    this.#writeAcknowledged()
     const names = readdirSync(options.dir)
       .filter((name) => /^\d{16}\.spool$/.test(name))
       .sort()
     for (const [at, name] of names.entries()) this.#openSegment(name, at === names.length - 1)
     const last = this.#segments.at(-1)
     this.#next = Math.max(this.#acknowledged + 1, last === undefined ? 1 : last.first + last.count)
+    // A spool that begins anew must not be taken for the one that was here before.
+    this.#id = (this.#next === 1 ? null : readId(options.dir)) ?? this.#chooseId()
     this.#dropAcknowledged()
+  }
+
+  /** 16 lower-case hex digits, chosen when the spool was made. */
+  get id(): string {
+    return this.#id
+  }
+
+  /** Takes another id: somebody knows higher numbers of this one than we do, so ours would be taken for old. */
+  renew(): void {
+    this.#id = this.#chooseId()
+  }
+
+  /** The number that was given last; 0 before the first. */
+  get last(): number {
+    return this.#next - 1
   }
 
   /** Bytes on disk. */
@@ -135,12 +162,7 @@ export class Spool {
     const upTo = Math.min(number, this.#next - 1)
     if (this.#isClosed || upTo <= this.#acknowledged) return
     this.#acknowledged = upTo
-    try {
-      writeNumber(join(this.#options.dir, 'acknowledged'), upTo)
-    } catch (error) {
-      // Not fatal: after a restart it is sent once more. And the disk may be full, which deleting segments helps.
-      this.#options.tell('warn', `what was acknowledged cannot be noted: ${String(error)}`)
-    }
+    this.#writeAcknowledged()
     this.#dropAcknowledged()
     if (this.#waiting.length > 0 && !this.#isWriting) void this.#write()
   }
@@ -156,6 +178,24 @@ export class Spool {
     for (const { reject } of this.#waiting.splice(0)) reject(new Error('the spool is closed'))
     if (this.#fd !== null) closeSync(this.#fd)
     this.#fd = null
+    closeSync(this.#acknowledgedFd)
+  }
+
+  #writeAcknowledged(): void {
+    const text = String(this.#acknowledged).padStart(numberWidth, '0')
+    try {
+      writeSync(this.#acknowledgedFd, `${text}\n`, 0)
+      fdatasyncSync(this.#acknowledgedFd)
+    } catch (error) {
+      // After a restart it is sent once more.
+      this.#options.tell('warn', `what was acknowledged cannot be noted: ${String(error)}`)
+    }
+  }
+
+  #chooseId(): string {
+    const id = randomBytes(8).toString('hex')
+    writeText(join(this.#options.dir, 'id'), id)
+    return id
   }
 
   async #write(): Promise<void> {
@@ -329,10 +369,19 @@ function readNumber(file: string): number {
   }
 }
 
-function writeNumber(file: string, number: number): void {
+function readId(dir: string): string | null {
+  try {
+    const id = readFileSync(join(dir, 'id'), 'utf8').trim()
+    return /^[0-9a-f]{16}$/.test(id) ? id : null
+  } catch {
+    return null
+  }
+}
+
+function writeText(file: string, text: string): void {
   const fd = openSync(`${file}.new`, 'w', 0o600)
   try {
-    writeSync(fd, `${number}\n`)
+    writeSync(fd, `${text}\n`)
     fdatasyncSync(fd)
   } finally {
     closeSync(fd)

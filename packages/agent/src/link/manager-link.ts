@@ -17,6 +17,7 @@ import {
   type KeyEntry,
   keepAlivePayload,
   type ManagerControl,
+  numberedPayload,
   openMessage,
   parseManagerControl,
   payloadLengthMax,
@@ -65,6 +66,7 @@ const barrierMs = 1000
 const retryMsPreset = 1000
 const retryMsMax = 60_000
 const connectMs = 10_000
+const noBytes = new Uint8Array()
 const knownQueues: ReadonlySet<string> = new Set(Object.values(queues))
 
 export class ManagerLink {
@@ -149,7 +151,7 @@ export class ManagerLink {
       line.isOpen = false
       this.#wake?.()
     })
-    this.#send(line, startupPayload(this.#options.version))
+    this.#send(line, startupPayload(this.#options.version, this.#options.spool.id))
     line.barriers.push(null)
     let isTold = false
     while (line.isOpen && !this.#isStopped) {
@@ -175,7 +177,7 @@ export class ManagerLink {
     for (const entry of entries) {
       await this.#pace.turn()
       if (!line.isOpen || this.#isStopped) return false
-      this.#send(line, this.#payloadOf(entry))
+      this.#send(line, this.#payloadOf(entry, line.isNumbered))
       line.sent = entry.number
       if (line.socket.writableNeedDrain) await drained(line.socket)
     }
@@ -193,12 +195,13 @@ export class ManagerLink {
     line.barrierMs = performance.now()
   }
 
-  #payloadOf({ queue, location, message }: SpoolEntry): Buffer {
+  #payloadOf({ number, queue, location, message }: SpoolEntry, isNumbered: boolean): Buffer {
     const known = isQueue(queue) ? queue : queues.log
     const payload = eventPayload(known, Buffer.from(location).toString('latin1'), message)
-    if (payload.length <= payloadLengthMax) return payload
-    this.cut++
-    return payload.subarray(0, payloadLengthMax)
+    const lengthMax = payloadLengthMax - (isNumbered ? numberedPayload(number, noBytes).length : 0)
+    if (payload.length > lengthMax) this.cut++
+    const event = payload.subarray(0, lengthMax)
+    return isNumbered ? numberedPayload(number, event) : event
   }
 
   #send(line: Line, payload: Buffer): void {
@@ -220,11 +223,31 @@ export class ManagerLink {
       const upTo = line.barriers.shift()
       if (upTo !== undefined && upTo !== null) this.#options.spool.acknowledge(upTo)
       this.#wake?.()
-    } else if (control.kind === 'reconnect') line.socket.destroy()
+    } else if (control.kind === 'durable') this.#hearDurable(line, control)
+    else if (control.kind === 'reconnect') line.socket.destroy()
     else {
       if (control.kind === 'error') this.#options.tell('error', `the manager says: ${control.message}`)
       void this.#answer(line, control)
     }
+  }
+
+  /** A manager of ours says how far it has come: from there on, and with numbers, each event is taken once. */
+  #hearDurable(line: Line, { spool, sequence }: ManagerControl & { kind: 'durable' }): void {
+    const own = this.#options.spool
+    if (spool !== own.id) return
+    if (sequence > own.last) {
+      this.#options.tell(
+        'error',
+        'the manager knows more of the spool than is here; the spool goes on under a new name',
+      )
+      own.renew()
+      line.socket.destroy()
+      return
+    }
+    own.acknowledge(sequence)
+    line.isNumbered = true
+    line.sent = Math.max(line.sent, sequence)
+    line.barrierAt = Math.max(line.barrierAt, sequence)
   }
 
   async #answer(line: Line, control: ManagerControl): Promise<void> {
@@ -271,6 +294,8 @@ class Line {
   /** Numbers of barriers without an answer; null is the start-up message. */
   readonly barriers: (number | null)[] = []
   isReady = false
+  /** The manager counts our messages. */
+  isNumbered = false
   isOpen = true
 
   constructor(socket: Socket, acknowledged: number) {

@@ -5,6 +5,7 @@ import {
   aesOnly,
   type Counter,
   cipherKeys,
+  durablePayload,
   FrameReader,
   frame,
   isControl,
@@ -22,6 +23,10 @@ export class TestManager {
   readonly events: string[] = []
   /** Set to no to stay silent. */
   acknowledges = true
+  /** As a manager of ours: takes each number of a spool once, and says how far it is. */
+  counts = false
+  spool = ''
+  sequence = 0
   keepAlives = 0
   readonly #keys = cipherKeys(testEntry)
   readonly #sockets = new Set<Socket>()
@@ -71,8 +76,19 @@ export class TestManager {
       this.events.push(payload.toString())
       return
     }
-    const { kind } = parseAgentControl(payload)
+    const control = parseAgentControl(payload)
+    const { kind } = control
+    if (kind === 'numbered' && control.sequence > this.sequence) {
+      this.sequence = control.sequence
+      this.events.push(control.event.toString())
+    }
+    if (kind === 'startup' && control.spool !== null && control.spool !== this.spool) {
+      this.spool = control.spool
+      this.sequence = 0
+    }
     if (kind === 'keep-alive') this.keepAlives++
-    if (this.acknowledges && (kind === 'startup' || kind === 'keep-alive')) this.say(ackPayload)
+    if (!this.acknowledges || (kind !== 'startup' && kind !== 'keep-alive')) return
+    if (this.counts) this.say(durablePayload(this.spool, this.sequence))
+    this.say(ackPayload)
   }
 }
