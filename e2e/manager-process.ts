@@ -24,6 +24,8 @@ export interface ManagerOptions {
 export interface Ports {
   readonly webhook: number
   readonly metrics: number
+  /** Left out: one that nobody knows. */
+  readonly agents?: number
   readonly api: number
 }
 
@@ -111,7 +113,7 @@ export function beginManager({ home, ports, through }: ManagerOptions): Starting
     `${ports.api}`,
   ]
   // Whatever the configuration says of agents, several managers must not meet on its ports.
-  flags.push('--port-agents', '0', '--port-enrol', '0')
+  flags.push('--port-agents', `${ports.agents ?? 0}`, '--port-enrol', '0')
   const [command, args] =
     through === 'npm'
       ? ['npm', ['start', '--', ...flags]]

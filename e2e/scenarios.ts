@@ -30,4 +30,10 @@ export const scenarios: readonly Scenario[] = [
     inTest: true,
     load: () => import('./api.ts'),
   },
+  {
+    name: 'agent-faults',
+    says: 'events of 50 agents, each once, with kill -9 and connections that break',
+    inTest: false,
+    load: () => import('./agent-faults.ts'),
+  },
 ]
