@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openEmbeddedStore, openState, type Store } from '@dogwatch/store'
@@ -38,6 +38,7 @@ function documentOf(n: number) {
 
 beforeAll(async () => {
   mkdirSync(join(folder, 'ruleset/rules'), { recursive: true })
+  mkdirSync(join(folder, 'home/etc/rules'), { recursive: true })
   writeFileSync(rulesFile, rulesText)
   writeFileSync(join(folder, 'ruleset/names'), 'root:yes\n"a:b":no\n')
   store = await openEmbeddedStore({ folder: join(folder, 'store'), memoryMax: 128e6, threads: 1, searchMsMax: 5000 })
@@ -50,7 +51,7 @@ beforeAll(async () => {
       storeTrouble: () => null,
       storeFigures: () => null,
       manager: {
-        home: '/home',
+        home: join(folder, 'home'),
         version: '0.1.0',
         uuid: 'u',
         status: () => ({ journal: 'running' }),
@@ -453,6 +454,36 @@ describe('ruleset', () => {
     for (const name of ['..%2f..%2fstate.db', '%2fetc%2fpasswd', 'names', '0001-test.xml%00', '.']) {
       expect((await ask('GET', `/rules/files/${name}`, token)).status, name).toBe(404)
     }
+  })
+
+  test('files of one’s own are written after they were checked, and what comes with the product is not', async () => {
+    const token = await login('administrator')
+    const put = (url: string, payload: string, type = 'application/octet-stream') =>
+      api.server.inject({
+        method: 'PUT',
+        url,
+        payload,
+        headers: { authorization: `Bearer ${token}`, 'content-type': type },
+      })
+    const own =
+      '<group name="own,"><rule id="100002" level="3"><if_sid>1</if_sid><description>own</description></rule></group>'
+    expect((await put('/rules/files/own.xml', own)).json()).toMatchObject({ error: 0 })
+    expect(readFileSync(join(folder, 'home/etc/rules/own.xml'), 'utf8')).toBe(own)
+    expect((await put('/rules/files/own.xml', own)).json()).toMatchObject({ error: 1905 })
+    const bad = await put('/rules/files/own.xml?overwrite=true', '<group name="own,"><rule id="x"></group>')
+    expect(bad.json()).toMatchObject({
+      error: 1908,
+      problems: expect.arrayContaining([expect.objectContaining({ severity: 'error' })]),
+    })
+    expect(readFileSync(join(folder, 'home/etc/rules/own.xml'), 'utf8')).toBe(own)
+    expect((await put('/rules/files/0001-test.xml?overwrite=true', own)).json()).toMatchObject({ error: 1210 })
+    for (const name of ['..%2f..%2fx.xml', 'x.txt', '.x.xml', '%00.xml']) {
+      expect((await put(`/rules/files/${name}`, own)).statusCode, name).toBe(400)
+    }
+    expect((await put('/rules/files/own.xml?overwrite=true', '"text"', 'application/json')).statusCode).toBe(406)
+    expect((await ask('DELETE', '/rules/files/own.xml', token)).status).toBe(200)
+    expect((await ask('DELETE', '/rules/files/own.xml', token)).status).toBe(404)
+    expect((await ask('PUT', '/rules/files/own.xml', await login('readonly'))).status).toBe(403)
   })
 
   test('a logtest session remembers, and can be ended', async () => {

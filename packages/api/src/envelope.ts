@@ -19,6 +19,7 @@ export const answerSchema = Type.Object({
   data: Type.Optional(Type.Unknown()),
   message: Type.Optional(Type.String()),
   error: Type.Optional(Type.Integer()),
+  problems: Type.Optional(Type.Unknown()),
 })
 
 /** Parameters that every operation takes. */

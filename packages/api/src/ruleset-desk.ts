@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { RulesetFiles } from '@dogwatch/config'
+import type { Problem } from '@dogwatch/schema'
 import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import type { DecoderItem, RuleItem } from './ruleset-facts.ts'
@@ -34,7 +35,22 @@ export interface TryAnswer {
   readonly explanation: unknown
 }
 
+/** A file as it would be; null takes it away. */
+export interface CheckRequest {
+  readonly kind: 'rules' | 'decoders' | 'lists'
+  readonly path: string
+  /** latin1 */
+  readonly text: string | null
+}
+
+export interface CheckAnswer {
+  /** How many were compiled. */
+  readonly files: number
+  readonly problems: readonly Problem[]
+}
+
 type Question =
+  | { readonly kind: 'check'; readonly change: CheckRequest }
   | { readonly kind: 'rules' }
   | { readonly kind: 'decoders' }
   | { readonly kind: 'end session'; readonly token: string }
@@ -48,6 +64,8 @@ export interface RulesetDesk {
   decoders(): Promise<readonly DecoderItem[]>
   tryEvent(request: TryRequest): Promise<TryAnswer>
   endSession(token: string): Promise<boolean>
+  /** What would be wrong with the ruleset after a change of one file. */
+  check(change: CheckRequest): Promise<CheckAnswer>
   /** The files have changed. */
   forget(): void
   close(): Promise<void>
@@ -153,6 +171,7 @@ export function openRulesetDesk(parts: Pick<ApiParts, 'rulesetFiles' | 'logAlert
     },
     tryEvent: (request) => ask<TryAnswer>({ kind: 'try', ...request }),
     endSession: (token) => ask<boolean>({ kind: 'end session', token }),
+    check: (change) => ask<CheckAnswer>({ kind: 'check', change }),
     forget,
     async close() {
       if (idle !== null) clearTimeout(idle)

@@ -8,6 +8,7 @@ import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import type { RulesetDesk } from './ruleset-desk.ts'
 import type { RuleItem } from './ruleset-facts.ts'
+import { fileNamePatterns, openRulesetWriting, uploadLengthMax } from './ruleset-writing.ts'
 import type { ApiServer } from './server.ts'
 
 const security = [{ jwt: [] }]
@@ -98,12 +99,37 @@ export function rulesetRoutes(
     },
   )
 
+  const writing = openRulesetWriting(parts, desk)
+  server.addContentTypeParser(
+    'application/octet-stream',
+    { parseAs: 'buffer', bodyLimit: uploadLengthMax },
+    (_request, body, done) => done(null, body),
+  )
   const kinds = [
-    { name: 'rules', permission: 'rules:read', paths: () => parts.rulesetFiles().rules },
-    { name: 'decoders', permission: 'decoders:read', paths: () => parts.rulesetFiles().decoders },
-    { name: 'lists', permission: 'lists:read', paths: () => parts.rulesetFiles().lists.map(({ path }) => path) },
+    {
+      name: 'rules',
+      permission: 'rules:read',
+      update: 'rules:update',
+      remove: 'rules:delete',
+      paths: () => parts.rulesetFiles().rules,
+    },
+    {
+      name: 'decoders',
+      permission: 'decoders:read',
+      update: 'decoders:update',
+      remove: 'decoders:delete',
+      paths: () => parts.rulesetFiles().decoders,
+    },
+    {
+      name: 'lists',
+      permission: 'lists:read',
+      update: 'lists:update',
+      remove: 'lists:delete',
+      paths: () => parts.rulesetFiles().lists.map(({ path }) => path),
+    },
   ] as const
-  for (const { name, permission, paths } of kinds) {
+  for (const { name, permission, update, remove, paths } of kinds) {
+    const params = Type.Object({ filename: Type.String({ pattern: fileNamePatterns[name] }) })
     server.get(
       `/${name}/files`,
       {
@@ -134,6 +160,47 @@ export function rulesetRoutes(
         const text = await readFile(path, 'utf8')
         if (request.query.raw === true) return reply.type('text/plain; charset=utf-8').send(text)
         return reply.send(itemsAnswer([{ ...fileItem(path), content: text }], 'The file was read'))
+      },
+    )
+    server.put(
+      `/${name}/files/:filename`,
+      {
+        schema: {
+          tags: [name],
+          security,
+          response,
+          summary: 'Write a file of one’s own, checked with all others before; the ruleset is loaded anew',
+          consumes: ['application/octet-stream'],
+          params,
+          querystring: Type.Object({ ...commonQuery, overwrite: Type.Optional(Type.Boolean({ default: false })) }),
+        },
+        bodyLimit: uploadLengthMax,
+        config: { permission: update },
+      },
+      async ({ params: { filename }, query: { overwrite = false }, body }) => {
+        if (!Buffer.isBuffer(body) || body.length === 0) {
+          throw new ApiError(406, 'send the text of the file as application/octet-stream', 6002)
+        }
+        const problems = await writing.put(name, filename, body, overwrite)
+        return { ...itemsAnswer([`etc/${name}/${filename}`], 'File was successfully updated'), problems }
+      },
+    )
+    server.delete(
+      `/${name}/files/:filename`,
+      {
+        schema: {
+          tags: [name],
+          security,
+          response,
+          summary: 'Remove a file of one’s own',
+          params,
+          querystring: Type.Object(commonQuery),
+        },
+        config: { permission: remove },
+      },
+      async ({ params: { filename } }) => {
+        await writing.remove(name, filename)
+        return itemsAnswer([`etc/${name}/${filename}`], 'File was successfully deleted')
       },
     )
   }

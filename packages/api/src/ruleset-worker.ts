@@ -1,9 +1,11 @@
 /** A thread with the ruleset compiled for asking about it: lists of rules and decoders, and trying events. It is started when somebody asks, and ended when nobody does. */
+
+import { basename } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { readRulesetFiles } from '@dogwatch/config'
+import { readRulesetFiles, sortByBaseName } from '@dogwatch/config'
 import { compileRuleset, LogtestSession, type Ruleset } from '@dogwatch/engine'
 import { formatProblem } from '@dogwatch/schema'
-import type { DeskAnswer, DeskQuestion, DeskSettings, TryAnswer } from './ruleset-desk.ts'
+import type { CheckAnswer, CheckRequest, DeskAnswer, DeskQuestion, DeskSettings, TryAnswer } from './ruleset-desk.ts'
 import { decoderItems, meant, ruleItems } from './ruleset-facts.ts'
 
 /** Sessions kept; the least recently used goes. */
@@ -32,6 +34,7 @@ function answerOf(question: DeskQuestion): { readonly value: unknown } | { reado
     if (question.kind === 'rules') return { value: ruleItems(ruleset) }
     if (question.kind === 'decoders') return { value: decoderItems(ruleset) }
     if (question.kind === 'end session') return { value: sessions.delete(question.token) }
+    if (question.kind === 'check') return { value: check(question.change) }
     return { value: tryEvent(question) }
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) }
@@ -66,6 +69,26 @@ function tryEvent({
     isAlert: judged?.alert === true,
     explanation: judged?.explanation === undefined ? null : meantDeep(judged.explanation),
   }
+}
+
+/** Compiles the files that are in use with one of them changed, added or taken away. */
+function check({ kind, path, text }: CheckRequest): CheckAnswer {
+  const { texts, problems: unreadable } = readRulesetFiles(settings.files)
+  const changed = <T extends { readonly path: string }>(files: readonly T[], added: T): T[] => {
+    const others = files.filter((file) => file.path !== path)
+    if (text === null) return others
+    const byPath = new Map([...others, added].map((file) => [file.path, file]))
+    return sortByBaseName([...byPath.keys()]).flatMap((each) => byPath.get(each) ?? [])
+  }
+  const file = { path, text: text ?? '' }
+  const { decoders, rules, lists } = texts
+  const sources = {
+    decoders: kind === 'decoders' ? changed(decoders, file) : decoders,
+    rules: kind === 'rules' ? changed(rules, file) : rules,
+    lists: kind === 'lists' ? changed(lists, { ...file, name: `etc/lists/${basename(path)}` }) : lists,
+  }
+  const { problems } = compileRuleset(sources, { logAlertLevel: settings.logAlertLevel })
+  return { files: sources.decoders.length + sources.rules.length, problems: [...unreadable, ...problems] }
 }
 
 /** All texts of an explanation in UTF-8. */
