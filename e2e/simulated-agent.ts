@@ -100,7 +100,7 @@ export class SimulatedAgent {
       wake()
     })
     await Promise.race([once(socket, 'connect').catch(() => {}), change()])
-    if (isOver) return
+    if (isOver || socket.destroyed) return
     this.connections++
     this.#say(socket, startupPayload('v4.14.7', this.#spool))
     while (!isLetIn && !isOver) await change()
