@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openEmbeddedStore, openState, type Store } from '@dogwatch/store'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from './password.ts'
 import { roles } from './permissions.ts'
@@ -497,7 +498,97 @@ describe('ruleset', () => {
   })
 })
 
+describe('the manager', () => {
+  test('tells its log, newest first, and passes over torn lines', async () => {
+    mkdirSync(join(folder, 'home/logs'), { recursive: true })
+    const line = (level: number, msg: string) =>
+      JSON.stringify({ level, time: '2026-11-24T08:00:00.000Z', msg, port: 1 })
+    writeFileSync(join(folder, 'home/logs/dogwatch.log'), `${line(30, 'one')}\n{"le\n${line(50, 'two')}\n`)
+    const token = await login('readonly')
+    const { body } = await ask('GET', '/manager/logs', token)
+    expect(body.data.affected_items.map(({ description }: { description: string }) => description)).toEqual([
+      'two {"port":1}',
+      'one {"port":1}',
+    ])
+    expect((await ask('GET', '/manager/logs?level=error', token)).body.data.total_affected_items).toBe(1)
+    expect((await ask('GET', '/manager/logs?limit=501', token)).status).toBe(400)
+  })
+
+  test('tells its configuration, and whether the file is good', async () => {
+    const path = join(folder, 'home/etc/ossec.conf')
+    writeFileSync(path, '<ossec_config><alerts><log_alert_level>7</log_alert_level></alerts></ossec_config>')
+    const token = await login('readonly')
+    const { body } = await ask('GET', '/manager/configuration?section=alerts', token)
+    expect(body.data.affected_items).toMatchObject([{ alerts: { logAlertLevel: 7 } }])
+    expect((await ask('GET', '/manager/configuration?raw=true', token)).body).toContain('<ossec_config>')
+    expect((await ask('GET', '/manager/configuration?section=none', token)).status).toBe(404)
+    expect((await ask('GET', '/manager/configuration/validation', token)).body.data.affected_items[0].status).toBe('OK')
+    writeFileSync(path, '<ossec_config><alerts>')
+    expect((await ask('GET', '/manager/configuration/validation', token)).body.data.affected_items[0].status).toBe('KO')
+  })
+})
+
 describe('the server', () => {
+  test('whatever is sent, an answer is an answer or a refusal of the known shape', async () => {
+    const token = await login('administrator')
+    const { paths } = api.server.swagger()
+    const routes = Object.entries(paths ?? {}).flatMap(([path, operations]) =>
+      Object.keys(operations ?? {}).map((method) => [method.toUpperCase(), path] as const),
+    )
+    // Neither what would end the token in use, nor what answers without an end.
+    const spared = /authenticate|revoke|\/tail|users/
+    const asked = routes.filter(([method, path]) => /^(?:GET|POST|PUT|DELETE)$/.test(method) && !spared.test(path))
+    const scalar = fc.oneof(
+      fc.string({ maxLength: 20 }),
+      fc.integer(),
+      fc.constant(null),
+      fc.boolean(),
+      fc.constant('now'),
+    )
+    const names = fc.constantFrom(
+      'query',
+      'from',
+      'to',
+      'limit',
+      'offset',
+      'index',
+      'field',
+      'by',
+      'event',
+      'id',
+      'cursor',
+      'order',
+      'after',
+      'name',
+      'content',
+      '__proto__',
+      'x',
+    )
+    const members = fc.array(fc.tuple(names, scalar), { maxLength: 5 }).map((pairs) => Object.fromEntries(pairs))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...asked),
+        members,
+        members,
+        fc.string({ minLength: 1, maxLength: 12 }),
+        async ([method, path], query, body, parameter) => {
+          const url = path.replace(/\{[^}]+\}/g, encodeURIComponent(parameter.toWellFormed()))
+          const search = new URLSearchParams(
+            Object.entries(query).map(([name, value]) => [name, String(value).toWellFormed()] as [string, string]),
+          )
+          if (method !== 'GET' && method !== 'POST' && method !== 'PUT' && method !== 'DELETE') return
+          const answer = await ask(method, `${url}?${search}`, token, method === 'GET' ? undefined : body)
+          expect([200, 400, 401, 403, 404, 406, 415, 429, 503], `${method} ${url} ${JSON.stringify(body)}`).toContain(
+            answer.status,
+          )
+          if (answer.status !== 200)
+            expect(answer.body, url).toMatchObject({ title: expect.any(String), detail: expect.any(String) })
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
   test('GET / is a page for browsers and facts for programs', async () => {
     expect((await ask('GET', '/', null, undefined, { accept: 'text/html,*/*' })).body).toContain('<h1>Dogwatch</h1>')
     expect((await ask('GET', '/')).body.data.title).toBe('Dogwatch API')

@@ -1,6 +1,11 @@
 /** What the manager is and does (spec: api, part 5, root and manager). */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readConfiguration } from '@dogwatch/config'
 import { Type } from 'typebox'
-import { answerSchema, commonQuery, itemsAnswer } from './envelope.ts'
+import { answerSchema, commonQuery, itemsAnswer, pageOf, pagingQuery } from './envelope.ts'
+import { ApiError } from './error.ts'
+import { logItems } from './manager-log.ts'
 import type { ApiParts } from './parts.ts'
 import type { ApiServer } from './server.ts'
 
@@ -55,6 +60,80 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
         [{ ...manager.counters(), store: storeItem(parts) }],
         'Statistical information was successfully read',
       ),
+  )
+
+  server.get(
+    '/manager/logs',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'The manager’s own log, newest first',
+        querystring: Type.Object({
+          ...pagingQuery,
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 500 })),
+          level: Type.Optional(
+            Type.Union(['critical', 'debug', 'debug2', 'error', 'info', 'warning'].map((level) => Type.Literal(level))),
+          ),
+        }),
+      },
+      config: { permission: 'manager:read' },
+    },
+    async ({ query }) => {
+      const items = (await logItems(manager.home)).filter(
+        ({ level }) => query.level === undefined || query.level === level,
+      )
+      const { page, total } = pageOf(items, query)
+      return itemsAnswer(page, 'Logs were successfully read', total)
+    },
+  )
+
+  const configurationPath = join(manager.home, 'etc/ossec.conf')
+  server.get(
+    '/manager/configuration',
+    {
+      schema: {
+        tags,
+        security,
+        response: { 200: Type.Unknown() },
+        summary: 'ossec.conf: every value with its default, or the file as it is',
+        querystring: Type.Object({
+          ...commonQuery,
+          raw: Type.Optional(Type.Boolean()),
+          section: Type.Optional(Type.String({ maxLength: 64 })),
+        }),
+      },
+      config: { permission: 'manager:read' },
+    },
+    async ({ query: { raw, section } }, reply) => {
+      const bytes = await readFile(configurationPath)
+      if (raw === true) return reply.type('application/xml; charset=utf-8').send(bytes.toString('utf8'))
+      const { configuration } = readConfiguration(configurationPath, bytes.toString('latin1'))
+      if (configuration === null)
+        throw new ApiError(400, 'ossec.conf has errors; ask /manager/configuration/validation', 1113)
+      const found = Object.entries(configuration).filter(([name]) => section === undefined || section === name)
+      if (found.length === 0) throw new ApiError(404, `ossec.conf has no section ${section}`, 1102)
+      return itemsAnswer([Object.fromEntries(found)], 'Configuration was successfully read')
+    },
+  )
+
+  server.get(
+    '/manager/configuration/validation',
+    {
+      schema: { tags, security, response, querystring, summary: 'Whether ossec.conf is good as it stands in the file' },
+      config: { permission: 'manager:read' },
+    },
+    async () => {
+      const text = await readFile(configurationPath, 'latin1')
+      const { configuration, problems } = readConfiguration(configurationPath, text)
+      const item = {
+        name: parts.managerName,
+        status: configuration === null ? 'KO' : 'OK',
+        details: problems.slice(0, 100),
+      }
+      return itemsAnswer([item], 'Validation was successfully checked')
+    },
   )
 
   server.get(
