@@ -97,7 +97,6 @@ export class GuardedMatcher {
       const nowMs = performance.now()
       this.strikes += 1
       this.#chunk = Math.max(chunkMin, this.#chunk >> 2)
-      this.#renew()
       // Struck between two events: the last one is whole and the next one has not begun.
       if (mark.of !== at.index) continue
       Object.assign(writer, { count: mark.count, wordCount: mark.wordCount, byteLength: mark.byteLength })
@@ -105,7 +104,9 @@ export class GuardedMatcher {
       const isStarved = (user + system) / 1000 < (nowMs - startedMs) * starvedShare
       const isOwn = nowMs - mark.startedMs >= ownMsMin
       tries += 1
+      // What an event leaves in a matcher is set anew by the next one, so an innocent event costs no new matcher.
       if (!isOwn || (isStarved && tries < starvedTriesMax)) continue
+      this.#renew()
       const input = inputs[at.index] as EventInput
       const { location, body, timeMs } = input
       const { running } = outcome
@@ -155,7 +156,7 @@ export class GuardedMatcher {
     this.#bare.match(input, writer)
   }
 
-  /** A matcher that was cut off in the middle may be half-way through anything. */
+  /** A matcher that was cut off inside a pattern begins anew, with nothing learnt from a hostile text. */
   #renew(): void {
     this.#matcher = newMatcher(this.#ruleset, this.#settings, this.#agents)
   }

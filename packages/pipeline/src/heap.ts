@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /** MB of a semi-space: events die young, a larger one only costs memory. */
-export const semiSpaceMb = 4
+export const semiSpaceMb = 16
 /** The same as a worker's `resourceLimits` have it: a young generation is three semi-spaces. */
 const youngGenerationMb = semiSpaceMb * 3
 
