@@ -123,9 +123,7 @@ export const rows: readonly Row[] = [
     several: 'add',
     waits: 'active response is not part of this version',
   }),
-  value('path', 'global/geoipdb', null, 'MaxMind database for the GeoIP fields of alerts', {
-    waits: 'this version fills no GeoIP fields',
-  }),
+  value('path', 'global/geoipdb', null, 'MaxMind database for `srcgeoip` and `dstgeoip` of events, below the home'),
   duration(
     'global/rotate_interval',
     '0',

@@ -2,6 +2,7 @@ export { type AttackTable, attackTable } from './attack.ts'
 export { type DropReason, dropReasons, type MatchBatch, MatchWriter } from './batch.ts'
 export { type ConsumeOptions, Correlator, type CorrelatorCounters } from './correlator.ts'
 export type { DecoderStep, Explanation, FailedCondition, RuleStep } from './explain.ts'
+export { openGeoip } from './geoip.ts'
 export {
   type LogtestAnswer,
   type LogtestInput,

@@ -7,13 +7,14 @@
  */
 
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Consumer, Journal } from '@dogwatch/bus'
 import { type Configuration, type RulesetFiles, readRulesetFiles } from '@dogwatch/config'
 import type { AgentFacts } from '@dogwatch/engine'
 import type { FileKind } from '@dogwatch/outputs'
 import type { Problem } from '@dogwatch/schema'
+import { geoipOf } from './engine-parts.ts'
 import { workerLimits } from './heap.ts'
 import { RulesetRefused } from './match-pool.ts'
 import {
@@ -300,13 +301,16 @@ function conductorOptions(
   sources: ConductorOptions['sources'],
 ): ConductorOptions {
   const { jsonoutOutput, alertsLog, logall, logallJson } = config.global
+  const geoipDb = config.global.geoipDb === null ? null : resolve(home, config.global.geoipDb)
+  // A database that cannot be used stops the start here, by name, and not each worker.
+  if (geoipDb !== null) geoipOf(geoipDb)
   const outputs = { alertsJson: jsonoutOutput, alertsText: alertsLog, archivesJson: logallJson, archivesText: logall }
   const kinds = (Object.keys(outputs) as FileKind[]).filter((kind) => outputs[kind])
   const { logAlertLevel, emailAlertLevel } = config.alerts
   const { enabled, configmaps } = config.redact
   return {
     sources,
-    settings: { managerName, outputs, logAlertLevel, mailAlertLevel: emailAlertLevel },
+    settings: { managerName, outputs, logAlertLevel, mailAlertLevel: emailAlertLevel, geoipDb },
     redact: { secrets: enabled, tokens: enabled, configMaps: enabled && configmaps },
     eventLengthMax: config.match.eventMax,
     threads: threads > 0 ? threads : Math.max(1, availableParallelism() - 1),
