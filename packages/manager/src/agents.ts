@@ -103,7 +103,9 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       const agents = await startSecure(first)
       registry = agents.registry
       channel = agents.channel
-      put('internal', 'manager', eventPayload('1', 'wazuh-monitord', 'ossec: Manager started.'))
+      // Said to whom it means that nobody was listening for a while; in a new home nobody was there to be heard.
+      if (registry.rows.size > 0)
+        put('internal', 'manager', eventPayload('1', 'wazuh-monitord', 'ossec: Manager started.'))
     }
     for (const remote of config.remote) if (remote.connection === 'syslog') await startSyslog(remote)
   } catch (error) {
