@@ -76,7 +76,7 @@ export function sampleEvent(now: Date): object {
         verb: 'create',
         user: { username: 'dogwatch-sample', groups: ['system:authenticated'] },
         sourceIPs: ['192.0.2.1'],
-        userAgent: 'curl',
+        userAgent: 'kubectl/v1.34.1 (linux/amd64) kubernetes/sample',
         objectRef: {
           resource: 'deployments',
           namespace: 'default',
