@@ -34,7 +34,7 @@ export async function run(args: readonly string[]): Promise<object> {
   const store = startStoreProcess({
     settings: {
       folder: join(folder, 'store'),
-      memoryMax: 128e6,
+      memoryMax: 104e6,
       threads: 2,
       searchMsMax: 30_000,
       feeds: [

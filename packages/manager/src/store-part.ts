@@ -5,7 +5,7 @@ import type { ProcessFigures, StoreSettings } from '@dogwatch/store'
 import type { StoreMetricFigures } from './metrics.ts'
 
 /** For the engine's buffers; with the rest of its process it stays below 500 MB (spec: contracts, part 4). */
-const memoryMax = 128e6
+const memoryMax = 104e6
 const threads = 2
 const dayS = 86_400
 
