@@ -69,8 +69,8 @@ test('log sources of every kind', () => {
     { format: { kind: 'lines', count: 3 }, onlyFuture: true },
     { format: { kind: 'regex', match: 'end', joint: ' ', timeoutMs: 9000 } },
     { kind: 'command', command: 'df -P', alias: 'df', frequencyS: 3600, isFull: true },
-    { kind: 'journald', filters: [[{ field: '_SYSTEMD_UNIT' }]] },
     { format: { kind: 'cri' }, labels: [{ key: 'team.name', value: 'ops' }] },
+    { kind: 'journald', filters: [[{ field: '_SYSTEMD_UNIT' }]] },
   ])
 })
 
