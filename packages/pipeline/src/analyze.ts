@@ -77,7 +77,7 @@ export class AnalyzeError extends Error {
 }
 
 /** Bytes of a piece that one thread reads at a time, and of a job for a worker. */
-const pieceBytes = 1 << 20
+const pieceBytes = 2 << 20
 const jobBytes = 256 << 10
 /** Lines are written when so many bytes wait. */
 const writeBytes = 1 << 20
@@ -87,7 +87,7 @@ const progressMs = 500
 /** See the head of this file. */
 export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigures> {
   const started = performance.now()
-  limitYoungGeneration()
+  limitYoungGeneration(options.threads === 1)
   const settings: EngineSettings = {
     managerName: options.managerName ?? hostname(),
     outputs: { alertsJson: true, alertsText: false, archivesJson: options.archives, archivesText: false },

@@ -38,7 +38,7 @@ const starvedShare = 0.5
 const starvedTriesMax = 6
 /** Events under one deadline: few while the code is cold or the machine is busy, so that an innocent chunk is not struck. */
 const chunkMin = 8
-const chunkMax = 1024
+const chunkMax = 2048
 
 export type Deadline = <T>(ms: number, work: () => T) => Guarded<T>
 

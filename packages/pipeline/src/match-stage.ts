@@ -89,10 +89,10 @@ export interface MatchStageOptions {
 }
 
 /** Most events, and most bytes of text, of one part. */
-export const chunkEventsMax = 1024
-const chunkBytesMax = 1024 * 1024
+export const chunkEventsMax = 2048
+const chunkBytesMax = 2048 * 1024
 /** Events whose texts are held until the chunk is matched count so many times: what lives long is dear to collect. */
-const heldWeight = 4
+const heldWeight = 8
 /** An event of ours must fit. */
 const eventLengthMin = 4096
 const quarterMs = 900_000
