@@ -3,7 +3,7 @@
  * It only leaves out what cannot match, so the caller's answer is the same as with trying all.
  */
 import type { Pattern } from '@dogwatch/pattern'
-import { LiteralScanner } from './literal-scanner.ts'
+import { isWorthScanning, LiteralScanner } from './literal-scanner.ts'
 
 export interface Candidate<T> {
   readonly item: T
@@ -61,7 +61,7 @@ export class Prefilter<T> {
 }
 
 function isNeedy<T>({ pattern }: Candidate<T>): boolean {
-  return pattern.prefixes === null && pattern.needs !== null
+  return pattern.prefixes === null && isWorthScanning(pattern.needs)
 }
 
 function startsWithByte(prefix: string, byte: number, fold: boolean): boolean {

@@ -6,7 +6,7 @@ import type { Needs } from '@dogwatch/pattern'
 import { ChildList } from './child-list.ts'
 import type { Event } from './event.ts'
 import { staticIndex } from './fields.ts'
-import { LiteralScanner } from './literal-scanner.ts'
+import { LiteralScanner, literalLengthMin } from './literal-scanner.ts'
 import type { Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
 
@@ -127,7 +127,7 @@ function neededStatic(element: string): number {
 /** The best necessary literals among a rule's conditions on the log: the set whose shortest member is longest. */
 function logNeeds(conditions: Rule['conditions']): Needs | null {
   let best: Needs | null = null
-  let bestLength = 1
+  let bestLength = literalLengthMin - 1
   for (const { element, negate, pattern } of conditions) {
     if ((element !== 'match' && element !== 'regex') || negate || pattern === null || pattern.needs === null) continue
     const shortest = Math.min(...pattern.needs.anyOf.map(({ length }) => length))
