@@ -9,7 +9,7 @@ import { Builtins } from './builtin/builtins.ts'
 import { foldName } from './fields.ts'
 import { jsonText } from './json-text.ts'
 import { type DecodeState, Matcher, type MatcherOptions } from './matcher.ts'
-import { Memory, type Queue, type Remembered } from './memory.ts'
+import { Memory, type Queue, type Remembered, sameRef } from './memory.ts'
 import { ByteSink, type OutputBuffers } from './output-buffers.ts'
 import type { FieldRef, Rule } from './rule.ts'
 import { arraysJson, type RuleOutput, type Ruleset } from './ruleset.ts'
@@ -451,9 +451,7 @@ export class Correlator {
     let numbers = this.#differentNumbers.get(rule)
     if (numbers === undefined) {
       const { fieldRefs } = this.#ruleset
-      numbers = (rule.correlation?.different ?? []).map((ref) =>
-        fieldRefs.findIndex((other) => JSON.stringify(other) === JSON.stringify(ref)),
-      )
+      numbers = (rule.correlation?.different ?? []).map((ref) => fieldRefs.findIndex((other) => sameRef(ref, other)))
       this.#differentNumbers.set(rule, numbers)
     }
     return numbers

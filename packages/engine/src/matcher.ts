@@ -217,16 +217,6 @@ export class Matcher {
     }
   }
 
-  /** Candidate nodes as written by `candidates`, four words each. */
-  get nodes(): Int32Array {
-    return this.#nodes.subarray(0, this.#nodeEnd)
-  }
-
-  /** Expanded description of the n-th node that has one of its own, in node order. */
-  get descriptions(): readonly string[] {
-    return this.#descriptions
-  }
-
   /** True when the rule is sure to give a result, so that no later sibling is reached. */
   #walk(rule: Rule): boolean {
     const { event } = this
