@@ -68,6 +68,8 @@ interface PathNode {
 
 interface Leaf {
   readonly key: string
+  /** Where it stands in the document, as `placeOf` writes it: what may follow depends on how deep that is, which the dotted path does not tell. */
+  readonly place: string
   readonly slot: number
   /** Static field it goes to; -1 for a dynamic one, -2 for `user`, which depends on dstuser. */
   readonly target: number
@@ -81,6 +83,7 @@ interface Leaf {
 
 interface Found {
   readonly path: string
+  readonly place: string
   readonly kind: StepKind
   readonly text: string
   /** Where the value begins and ends in the document: a string's text without quotes. */
@@ -103,7 +106,7 @@ export class JsonDecoder {
   constructor(slots: FieldSlots, options: JsonOptions) {
     this.#slots = slots
     this.#options = options
-    this.#start = { key: '', slot: -1, target: -1, parts: [], nodes: [], steps: [], close: '' }
+    this.#start = { key: '', place: '', slot: -1, target: -1, parts: [], nodes: [], steps: [], close: '' }
     for (const name of staticFields) this.#root.children.set(name, { children: new Map(), stamp: 0 })
   }
 
@@ -226,13 +229,13 @@ export class JsonDecoder {
     reader.blanks()
     const isObject = text.charCodeAt(reader.at) === 123
     const found: Found[] = []
-    if (isObject ? !this.#object(reader, '', found, 1) : reader.value() === null) return false
+    if (isObject ? !this.#object(reader, '', '', found, 1) : reader.value() === null) return false
     if (!isObject) return true
     const end = reader.at
     let leaf: Leaf | null = this.#start
     let from = 0
-    for (const { path, kind, text: value, start, end: valueEnd } of found) {
-      const to: Leaf = this.#leaf(path)
+    for (const { path, place, kind, text: value, start, end: valueEnd } of found) {
+      const to: Leaf = this.#leaf(path, place)
       const isStored = !(kind === 'array' && value === '' && this.#options.jsonArray === 'csv')
       const step = this.#learn(
         leaf,
@@ -249,7 +252,7 @@ export class JsonDecoder {
     return true
   }
 
-  #object(reader: JsonReader, prefix: string, found: Found[], depth: number): boolean {
+  #object(reader: JsonReader, prefix: string, around: string, found: Found[], depth: number): boolean {
     const { text } = reader
     if (depth > 1000) return false
     reader.at++
@@ -267,13 +270,14 @@ export class JsonDecoder {
       if (text.charCodeAt(reader.at++) !== 58) return false
       reader.blanks()
       const path = prefix === '' ? key : `${prefix}.${key}`
+      const place = placeOf(around, key)
       const start = reader.at
       if (text.charCodeAt(start) === 123) {
-        if (!this.#object(reader, path, found, depth + 1)) return false
+        if (!this.#object(reader, path, place, found, depth + 1)) return false
       } else {
         const value = reader.value(depth)
         if (value === null) return false
-        this.#leafValue(path, value, start, reader.at, found)
+        this.#leafValue({ path, place, start, end: reader.at }, value, found)
       }
       reader.blanks()
       const c = text.charCodeAt(reader.at++)
@@ -282,34 +286,30 @@ export class JsonDecoder {
     }
   }
 
-  #leafValue(path: string, value: JsonValue, start: number, end: number, found: Found[]): void {
+  #leafValue(at: Omit<Found, 'kind' | 'text'>, value: JsonValue, found: Found[]): void {
     switch (value.kind) {
       case 'string':
-        found.push({ path, kind: 'string', text: value.text, start: start + 1, end: end - 1 })
+        found.push({ ...at, kind: 'string', text: value.text, start: at.start + 1, end: at.end - 1 })
         return
       case 'number':
-        found.push({ path, kind: 'number', text: numberText(value.literal), start, end })
+        found.push({ ...at, kind: 'number', text: numberText(value.literal) })
         return
       case 'literal':
         if (value.text !== 'null' || this.#options.jsonNull === 'string')
-          found.push({ path, kind: 'literal', text: value.text, start, end })
+          found.push({ ...at, kind: 'literal', text: value.text })
         return
-      case 'array':
-        found.push({
-          path,
-          kind: 'array',
-          text: this.#options.jsonArray === 'array' ? printFormatted(value) : csv(value.items),
-          start,
-          end,
-        })
+      case 'array': {
+        const text = this.#options.jsonArray === 'array' ? printFormatted(value) : csv(value.items)
+        found.push({ ...at, kind: 'array', text })
         return
+      }
       case 'object':
         return
     }
   }
 
-  #leaf(path: string): Leaf {
-    const known = this.#leaves.get(path)
+  #leaf(path: string, place: string): Leaf {
+    const known = this.#leaves.get(place)
     if (known !== undefined) return known
     const key = ownCopy(path)
     const parts = key.split('.')
@@ -327,6 +327,7 @@ export class JsonDecoder {
     })
     const leaf: Leaf = {
       key,
+      place: ownCopy(place),
       slot: this.#slots.of(path),
       target: path === 'user' ? -2 : (staticKeys.get(path) ?? -1),
       parts,
@@ -334,18 +335,18 @@ export class JsonDecoder {
       steps: [],
       close: '}'.repeat(parts.length - 1),
     }
-    if (keep) this.#leaves.set(key, leaf)
+    if (keep) this.#leaves.set(leaf.place, leaf)
     else this.#isLinear = false
     return leaf
   }
 
   #learn(from: Leaf | null, separator: string, kind: StepKind, literal: string, to: Leaf): Step | null {
-    if (from === null || (from !== this.#start && !this.#leaves.has(from.key))) return null
+    if (from === null || (from !== this.#start && !this.#leaves.has(from.place))) return null
     const known = from.steps.find((step) => step.separator === separator && step.kind === kind)
     if (known !== undefined) return known.to === to ? known : null
     if (separator.length > separatorLengthMax || from.steps.length >= stepsOfLeafMax || this.#stepCount >= stepsMax)
       return null
-    if (to !== this.#start && !this.#leaves.has(to.key)) return null
+    if (to !== this.#start && !this.#leaves.has(to.place)) return null
     const step: Step = { separator: ownCopy(separator), kind, literal, to, from: null, join: '', opened: [] }
     from.steps.push(step)
     this.#stepCount++
@@ -397,6 +398,11 @@ export class JsonDecoder {
     this.#last = leaf
     this.#out += join + json
   }
+}
+
+/** The place of a member: each key behind its length, so that dots in keys are no doubt. */
+function placeOf(around: string, key: string): string {
+  return `${around}${key.length} ${key}`
 }
 
 const controlBytes = /[\x00-\x1f]/

@@ -298,6 +298,19 @@ describe('JSON: what was learnt gives what the plain walk gives', () => {
     }
   }
 
+  test('one dotted path at two depths', () => {
+    const slots = new FieldSlots()
+    slots.add('a.b')
+    const options = { jsonArray: 'array', jsonNull: 'string' } as const
+    const learned = new JsonDecoder(slots, options)
+    const text = '{"a":{"b":false},"a.b":null}'
+    for (let n = 0; n < 3; n++)
+      expect(view(learned, slots, text)).toEqual(view(new JsonDecoder(slots, options), slots, text))
+    expect(view(learned, slots, text).keys).toEqual(['a.b', 'a.b'])
+    // A brace is missing: no JSON, though each of its separators is known.
+    expect(view(learned, slots, '{"a":{"b":false}').keys).toEqual([])
+  })
+
   for (const jsonArray of ['array', 'csv'] as const)
     for (const jsonNull of ['string', 'discard'] as const)
       test(`arrays as ${jsonArray}, null as ${jsonNull}`, () => {
