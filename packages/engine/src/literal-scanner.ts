@@ -5,6 +5,7 @@
  * out; items that are left may still fail.
  */
 import type { Needs } from '@dogwatch/pattern'
+import './latin1.ts'
 
 /** Longest window, and the shortest literal worth looking for, in bytes: with less, the steps are too short to pay. */
 const windowLengthMax = 8
@@ -16,6 +17,21 @@ interface Literal {
   /** Offset of the window in the literal. */
   readonly windowAt: number
   readonly items: number[]
+}
+
+/** A text is copied here to be scanned: reading bytes of a string costs three times as much as the copy and the reading together. */
+let scratch = Buffer.allocUnsafeSlow(1 << 16)
+/** Longer texts get a buffer of their own for the time of the scan. */
+const scratchLengthMax = 1 << 20
+
+function bytesOf(text: string): Buffer {
+  let bytes = scratch
+  if (text.length > bytes.length) {
+    bytes = Buffer.allocUnsafeSlow(text.length)
+    if (text.length <= scratchLengthMax) scratch = bytes
+  }
+  bytes.latin1Write(text, 0)
+  return bytes
 }
 
 /** Lower case of ASCII letters, every other byte itself. */
@@ -34,6 +50,8 @@ export class LiteralScanner {
   readonly #window: number
   /** How far to go on behind two bytes, by their value; 0 where a window may end. */
   readonly #steps: Uint8Array
+  /** 1 for what the last four bytes of a window may come to (`lastFour`): most of the places where one could end are told apart by this. */
+  readonly #tails = new Uint8Array(tailsLength)
   /** Literals by the last two bytes of their window, folded. */
   readonly #ends = new Map<number, Literal[]>()
   #stamp = 0
@@ -71,7 +89,11 @@ export class LiteralScanner {
       }
     }
     const last = literal.windowAt + window - 2
-    const pair = foldedPair(literal.text.charCodeAt(last), literal.text.charCodeAt(last + 1))
+    const { text } = literal
+    this.#tails[
+      lastFour(text.charCodeAt(last - 2), text.charCodeAt(last - 1), text.charCodeAt(last), text.charCodeAt(last + 1))
+    ] = 1
+    const pair = foldedPair(text.charCodeAt(last), text.charCodeAt(last + 1))
     const list = this.#ends.get(pair)
     if (list === undefined) this.#ends.set(pair, [literal])
     else list.push(literal)
@@ -83,15 +105,20 @@ export class LiteralScanner {
     const window = this.#window
     if (window === 0) return stamp
     const steps = this.#steps
+    const tails = this.#tails
+    const bytes = bytesOf(text)
     const last = text.length - 1
     let at = from + window - 2
     while (at < last) {
-      const step = steps[((text.charCodeAt(at) & 255) << 8) | (text.charCodeAt(at + 1) & 255)] as number
+      const third = bytes[at] as number
+      const fourth = bytes[at + 1] as number
+      const step = steps[(third << 8) | fourth] as number
       if (step !== 0) {
         at += step
         continue
       }
-      this.#verify(text, from, at, stamp)
+      if (tails[lastFour(bytes[at - 2] as number, bytes[at - 1] as number, third, fourth)] === 1)
+        this.#verify(text, from, at, stamp)
       at++
     }
     return stamp
@@ -111,6 +138,14 @@ export class LiteralScanner {
       for (; n < items.length; n++) seen[items[n] as number] = stamp
     }
   }
+}
+
+/** Entries of `#tails`. */
+const tailsLength = 4096
+
+/** Four bytes, letters without their case, as one number below `tailsLength`; different ones may come to the same. */
+function lastFour(first: number, second: number, third: number, fourth: number): number {
+  return ((first | 32) * 27 + (second | 32) * 211 + (third | 32) * 1423 + (fourth | 32) * 37) & (tailsLength - 1)
 }
 
 function foldedPair(first: number, second: number): number {

@@ -21,6 +21,9 @@ export interface TakenOutput {
   readonly alerts: AlertInfo[]
 }
 
+/** A sink that has grown beyond this does not keep its buffer. */
+const keptLengthMax = 8 << 20
+
 /** A growing byte buffer. */
 export class ByteSink {
   bytes = Buffer.allocUnsafeSlow(1 << 16)
@@ -47,9 +50,15 @@ export class ByteSink {
   }
 
   take(): Buffer {
-    const taken = Buffer.from(this.bytes.subarray(0, this.length))
+    return Buffer.from(this.lend())
+  }
+
+  /** What has been written, without a copy: good until something is written again. */
+  lend(): Buffer {
+    const lent = this.bytes.subarray(0, this.length)
     this.length = 0
-    return taken
+    if (this.bytes.length > keptLengthMax) this.bytes = Buffer.allocUnsafeSlow(1 << 16)
+    return lent
   }
 }
 
@@ -66,13 +75,25 @@ export class OutputBuffers {
 
   /** Hands over what has been written and begins anew. */
   take(): TakenOutput {
+    const { alertsJson, alertsText, archivesJson, archivesText, alerts } = this.lend()
+    return {
+      alertsJson: Buffer.from(alertsJson),
+      alertsText: Buffer.from(alertsText),
+      archivesJson: Buffer.from(archivesJson),
+      archivesText: Buffer.from(archivesText),
+      alerts,
+    }
+  }
+
+  /** The same without copies: the bytes are good until the next event is added. */
+  lend(): TakenOutput {
     const { alerts } = this
     this.alerts = []
     return {
-      alertsJson: this.alertsJson.take(),
-      alertsText: this.alertsText.take(),
-      archivesJson: this.archivesJson.take(),
-      archivesText: this.archivesText.take(),
+      alertsJson: this.alertsJson.lend(),
+      alertsText: this.alertsText.lend(),
+      archivesJson: this.archivesJson.lend(),
+      archivesText: this.archivesText.lend(),
       alerts,
     }
   }

@@ -145,7 +145,7 @@ export class AlertFiles {
     this.#startDay(timeMs)
   }
 
-  /** Appends the lines of a batch whose first event arrived at `timeMs`. They are in the files after `flush`. */
+  /** Appends the lines of a batch whose first event arrived at `timeMs`. They are in the files after `flush`; until then their bytes must not change. */
   write(timeMs: number, lines: FileLines): void {
     if (this.#dayEndsMs <= timeMs) this.#startDay(timeMs)
     for (const open of this.#files) {
@@ -156,11 +156,13 @@ export class AlertFiles {
     }
   }
 
-  /** Writes what is pending, the JSON files before their text twins; null when all is written. */
+  /** Writes what is pending, the JSON files before their text twins; null when all is written. Otherwise what is left has been copied. */
   flush(): FlushFailure | null {
     for (const { file } of this.#files) {
       const failure = file.flush()
-      if (failure) return failure
+      if (failure === null) continue
+      for (const each of this.#files) each.file.hold()
+      return failure
     }
     return null
   }

@@ -55,7 +55,7 @@ export class LineFile {
     return this.#length
   }
 
-  /** Takes over `lines`, which end in a newline (or are empty) and must not be changed afterwards. */
+  /** Takes `lines`, which end in a newline (or are empty). Their bytes must not change until `flush` or `hold` returns. */
   append(lines: Uint8Array): void {
     if (lines.length === 0) return
     this.#pending.push(lines)
@@ -79,6 +79,11 @@ export class LineFile {
       this.#dropWritten(written)
     }
     return null
+  }
+
+  /** Copies what is pending, so that the caller may use its buffers again. */
+  hold(): void {
+    this.#pending = this.#pending.map((bytes) => Uint8Array.prototype.slice.call(bytes))
   }
 
   /** What is in the file survives a power cut when this returns. */

@@ -123,6 +123,28 @@ describe('a line file', () => {
     expect(file.pendingBytes).toBe(2)
   })
 
+  test('what a full disk did not take is kept, though the caller uses its buffers again', () => {
+    let isFull = true
+    const files = new AlertFiles({
+      logsFolder: folder,
+      kinds: ['alertsJson', 'archivesJson'],
+      state: null,
+      writev: (fd, buffers) => {
+        if (isFull) throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+        return writevSync(fd, [...buffers])
+      },
+    })
+    const lent = { alertsJson: Buffer.from('{"id":"1.1"}\n'), archivesJson: Buffer.from('{"id":"1.1","all":1}\n') }
+    files.write(noonMs, lent)
+    expect(files.flush()?.code).toBe('ENOSPC')
+    for (const bytes of Object.values(lent)) bytes.fill(0)
+    isFull = false
+    expect(files.flush()).toBeNull()
+    expect(readFileSync(join(folder, 'alerts/alerts.json'), 'utf8')).toBe('{"id":"1.1"}\n')
+    expect(readFileSync(join(folder, 'archives/archives.json'), 'utf8')).toBe('{"id":"1.1","all":1}\n')
+    files.close()
+  })
+
   test('writes more buffers than one system call takes', () => {
     const file = new LineFile(join(folder, 'many'))
     for (let n = 0; n < 3000; n += 1) file.append(Buffer.from(`${n}\n`))

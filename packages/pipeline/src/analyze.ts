@@ -77,7 +77,7 @@ export class AnalyzeError extends Error {
 }
 
 /** Bytes of a piece that one thread reads at a time, and of a job for a worker. */
-const pieceBytes = 2 << 20
+const pieceBytes = 1 << 20
 const jobBytes = 256 << 10
 /** Lines are written when so many bytes wait. */
 const writeBytes = 1 << 20
@@ -97,7 +97,8 @@ export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigure
   const { sources, ruleset } = load(options.ruleset, settings)
   collectGarbage()
   const output = new AnalyzeOutput(options.out, options.archives)
-  const reader = openLines(options.in, options.threads > 1 ? jobBytes : pieceBytes)
+  const isAlone = options.threads === 1
+  const reader = openLines(options.in, isAlone ? pieceBytes : jobBytes, { isLent: isAlone })
   const stage = new CorrelateStage(ruleset, settings, (_timeMs, lines) => output.write(lines))
   const quarantine = new Quarantine(join(options.out, 'quarantine'))
   const run = options.threads > 1 ? await threaded(options, settings, sources) : alone(options, settings, ruleset)

@@ -20,7 +20,7 @@ export interface CorrelateCounters {
   quarantined: number
 }
 
-/** Takes whole lines; `timeMs` is the arrival of the first event among them. */
+/** Takes whole lines, whose bytes are good until the next part is consumed; `timeMs` is the arrival of the first event among them. */
 export type LineTarget = (timeMs: number, lines: TakenOutput) => void
 
 export class CorrelateStage {
@@ -105,7 +105,7 @@ export class CorrelateStage {
   /** Hands all waiting lines to the target; the alerts among them are answered. */
   drain(): readonly AlertInfo[] {
     if (this.#outputs.byteLength === 0) return []
-    const taken = this.#outputs.take()
+    const taken = this.#outputs.lend()
     this.#target(this.#firstTimeMs, taken)
     return taken.alerts
   }

@@ -12,7 +12,7 @@ const lineBytesMaxDefault = 64 << 20
 const emptyPipeWaitMs = 2
 
 export interface LineReader {
-  /** The next piece, null at the end. The bytes are the caller's. */
+  /** The next piece, null at the end. The bytes are the caller's, or good until the next call when the reader was opened with `isLent`. */
   next(): Uint8Array | null
   /** Size in bytes, null when it is not known. */
   readonly size: number | null
@@ -22,11 +22,22 @@ export interface LineReader {
   close(): void
 }
 
-export function openLines(path: string, pieceBytes: number, lineBytesMax = lineBytesMaxDefault): LineReader {
+export interface LineOptions {
+  readonly lineBytesMax?: number
+  /** Pieces share one buffer. */
+  readonly isLent?: boolean
+}
+
+export function openLines(
+  path: string,
+  pieceBytes: number,
+  { lineBytesMax = lineBytesMaxDefault, isLent = false }: LineOptions = {},
+): LineReader {
   const fd = path === '-' ? 0 : openSync(path, 'r')
   const stat = fstatSync(fd)
   if (stat.isDirectory()) throw new Error(`${path}: is a folder; name a file`)
   let carried: Buffer = Buffer.alloc(0)
+  let lent: Buffer = Buffer.alloc(0)
   let isSkipping = false
   let isAtEnd = false
   let bytesRead = 0
@@ -39,11 +50,13 @@ export function openLines(path: string, pieceBytes: number, lineBytesMax = lineB
         carried = Buffer.alloc(0)
         return rest.length > 0 && !isSkipping ? rest : null
       }
-      const piece = Buffer.allocUnsafeSlow(carried.length + pieceBytes)
+      const length = carried.length + pieceBytes
+      const piece = isLent && lent.length >= length ? lent : Buffer.allocUnsafeSlow(length)
+      if (isLent) lent = piece
       carried.copy(piece)
-      const got = readFully(fd, piece, carried.length)
+      const got = readFully(fd, piece, carried.length, length)
       bytesRead += got
-      isAtEnd = got < pieceBytes
+      isAtEnd = carried.length + got < length
       const filled = piece.subarray(0, carried.length + got)
       const start = isSkipping ? filled.indexOf(10) + 1 : 0
       if (isSkipping && start === 0) {
@@ -77,21 +90,21 @@ export function openLines(path: string, pieceBytes: number, lineBytesMax = lineB
   }
 }
 
-/** Reads until the buffer is full or the input ends. */
-function readFully(fd: number, buffer: Buffer, from: number): number {
+/** Reads from one offset up to another, or to the end of the input. */
+function readFully(fd: number, buffer: Buffer, from: number, to: number): number {
   let at = from
-  while (at < buffer.length) {
-    const got = readSome(fd, buffer, at)
+  while (at < to) {
+    const got = readSome(fd, buffer, at, to)
     if (got === 0) break
     at += got
   }
   return at - from
 }
 
-function readSome(fd: number, buffer: Buffer, at: number): number {
+function readSome(fd: number, buffer: Buffer, at: number, to: number): number {
   for (;;) {
     try {
-      return readSync(fd, buffer, at, buffer.length - at, null)
+      return readSync(fd, buffer, at, to - at, null)
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : ''
       if (code === 'EOF') return 0
