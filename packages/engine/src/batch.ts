@@ -3,10 +3,11 @@
  * it never reaches a disk.
  *
  * Words of an event: the header (see `header`), then pairs (field number, byte length) of correlation values, then candidate nodes of four words
- * (rule index, flags, end of the node's subtree, byte length of its description or -1). Bytes of an event, in this order: agent JSON, GeoIP members, full_log as JSON,
- * members up to `decoder`, members from `data` on, the raw full_log, agent id, place line, text tail, first-time-seen key, host name, log, the correlation
+ * (rule index, flags, end of the node's subtree, byte length of its description or -1). Bytes of an event, in this order: agent JSON, GeoIP members, the member
+ * full_log with its comma, members up to `decoder`, members from `data` on with the line's end, the raw full_log, agent id, place line, text tail, first-time-seen key, host name, log, the correlation
  * values, the descriptions.
  */
+import { jsonText, needsEscape } from './json-text.ts'
 import './latin1.ts'
 
 export interface MatchBatch {
@@ -43,6 +44,10 @@ export const header = {
   length: 21,
 } as const
 
+/** What stands before the text of the member full_log, and what ends an event's line. */
+export const fullLogOpen = '"full_log":'
+export const lineClose = '}\n'
+
 export const eventFlags = {
   /** Never reached the rules; `preset` holds the reason. */
   dropped: 1,
@@ -69,6 +74,9 @@ export const nodeWords = 4
 export const dropReasons = ['format', 'firewall-incomplete', 'no-event'] as const
 export type DropReason = (typeof dropReasons)[number]
 
+const quote = 34
+const backslash = 92
+
 /** Collects events; grows as needed, so the caller bounds a batch by count and bytes. */
 export class MatchWriter {
   words = new Int32Array(16_384)
@@ -85,16 +93,55 @@ export class MatchWriter {
     this.words = larger
   }
 
+  #reserveBytes(more: number): void {
+    const end = this.byteLength + more
+    if (end <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end))
+    this.bytes.copy(larger, 0, 0, this.byteLength)
+    this.bytes = larger
+  }
+
   /** Appends a latin1 text, one byte a code unit. */
   text(text: string): void {
-    const end = this.byteLength + text.length
-    if (end > this.bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end))
-      this.bytes.copy(larger, 0, 0, this.byteLength)
-      this.bytes = larger
-    }
+    this.#reserveBytes(text.length)
     this.bytes.latin1Write(text, this.byteLength)
-    this.byteLength = end
+    this.byteLength += text.length
+  }
+
+  /** Appends a latin1 text as a JSON string: what `jsonText` gives, without making that text. */
+  json(text: string): void {
+    if (needsEscape(text)) this.#escaped(text)
+    else {
+      this.#reserveBytes(text.length + 2)
+      const { bytes } = this
+      const at = this.byteLength
+      bytes[at] = quote
+      bytes.latin1Write(text, at + 1)
+      bytes[at + 1 + text.length] = quote
+      this.byteLength = at + text.length + 2
+    }
+  }
+
+  /** The text is put where it cannot be overtaken (each byte becomes two at most) and escaped from there. */
+  #escaped(text: string): void {
+    const { length } = text
+    this.#reserveBytes(length * 2 + 2)
+    const { bytes } = this
+    let to = this.byteLength
+    bytes[to++] = quote
+    const end = to + length * 2
+    bytes.latin1Write(text, end - length)
+    for (let from = end - length; from < end; from++) {
+      const c = bytes[from] as number
+      if (c === quote || c === backslash) bytes[to++] = backslash
+      else if (c < 32) {
+        this.text(jsonText(text))
+        return
+      }
+      bytes[to++] = c
+    }
+    bytes[to++] = quote
+    this.byteLength = to
   }
 
   /** The batch, in buffers of its own; the writer is empty afterwards. */

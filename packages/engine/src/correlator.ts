@@ -4,7 +4,16 @@
  */
 import './latin1.ts'
 import { Accumulator } from './accumulator.ts'
-import { dropReasons, eventFlags, header, type MatchBatch, MatchWriter, nodeFlags, nodeWords } from './batch.ts'
+import {
+  dropReasons,
+  eventFlags,
+  fullLogOpen,
+  header,
+  type MatchBatch,
+  MatchWriter,
+  nodeFlags,
+  nodeWords,
+} from './batch.ts'
 import { Builtins } from './builtin/builtins.ts'
 import { foldName } from './fields.ts'
 import { jsonText } from './json-text.ts'
@@ -575,28 +584,28 @@ export class Correlator {
     const after = words[at + header.after] as number
     let text = `{"timestamp":"${timestamps.at(this.#seconds(), words[at + header.millis] as number)}",`
     if (rule !== null) text += `${this.#ruleJson(rule)},`
-    sink.text(text)
     if (agent > 0) {
+      sink.text(text)
       sink.copy(this.#bytes, from, from + agent)
-      sink.text(`,${this.#managerJson}${this.#seconds()}.${number}",`)
-    } else sink.text(`${this.#managerJson}${this.#seconds()}.${number}",`)
-    from += agent
-    if (rule !== null && this.#lastEvents.length > 1 && this.#lastEvents[1] !== '')
-      sink.text(`"previous_output":${jsonText(this.#lastEvents.join('\n'))},`)
-    if (geo > 0) sink.copy(this.#bytes, from, from + geo)
-    from += geo
-    if (isArchive || rule?.noFullLog !== true) {
-      sink.text('"full_log":')
-      sink.copy(this.#bytes, from, from + fullLog)
-      sink.text(',')
+      text = ','
+      from += agent
     }
-    from += fullLog
+    text += `${this.#managerJson}${this.#seconds()}.${number}",`
+    if (rule !== null && this.#lastEvents.length > 1 && this.#lastEvents[1] !== '')
+      text += `"previous_output":${jsonText(this.#lastEvents.join('\n'))},`
+    sink.text(text)
+    const end = from + geo + fullLog + before + after
+    // Nearly always the rest stands there in one piece.
+    if (!isArchive && rule?.noFullLog === true) {
+      sink.copy(this.#bytes, from, from + geo)
+      from += geo + fullLog
+    }
     if (this.#previousLog !== null && rule !== null) {
-      sink.copy(this.#bytes, from, from + before)
+      sink.copy(this.#bytes, from, end - after)
       sink.text(`,"previous_log":${jsonText(this.#previousLog)}`)
-      sink.copy(this.#bytes, from + before, from + before + after)
-    } else sink.copy(this.#bytes, from, from + before + after)
-    sink.text('}\n')
+      from = end - after
+    }
+    sink.copy(this.#bytes, from, end)
   }
 
   /** `"rule":{…}` */
@@ -624,8 +633,8 @@ export class Correlator {
 
   #fullLog(): string {
     if ((this.#words[this.#at + header.raw] as number) >= 0) return this.#text(header.raw)
-    const json = this.#text(header.fullLog)
-    return json === '' ? '' : (JSON.parse(json) as string)
+    const member = this.#text(header.fullLog)
+    return member === '' ? '' : (JSON.parse(member.slice(fullLogOpen.length, -1)) as string)
   }
 
   /** Compliance of an SCA check: such events are always matched here, so the matcher still holds the event. */

@@ -2,13 +2,22 @@
  * Match: decodes an event and finds the rules whose stateless conditions hold (spec: design, 2). Pure: the same event gives the same bytes, whatever came
  * before. What is left open, the conditions that need state, is for the correlator, which walks the candidates in the order written here.
  */
-import { type DropReason, dropReasons, eventFlags, header, type MatchWriter, nodeFlags, nodeWords } from './batch.ts'
+import {
+  type DropReason,
+  dropReasons,
+  eventFlags,
+  fullLogOpen,
+  header,
+  lineClose,
+  type MatchWriter,
+  nodeFlags,
+  nodeWords,
+} from './batch.ts'
 import { pureBuiltins, statefulQueues } from './builtin/builtins.ts'
 import { EventDecoder } from './decode.ts'
 import { expandDescription } from './description.ts'
 import { Event } from './event.ts'
 import { category, field } from './fields.ts'
-import { jsonText } from './json-text.ts'
 import './latin1.ts'
 import { predecode } from './predecode.ts'
 import { type AgentFacts, agentJson, geoMembers, membersAfter, membersBefore, place, textTail } from './render.ts'
@@ -347,9 +356,13 @@ export class Matcher {
     if ((outputs.archivesJson && (flags & eventFlags.keepAlive) === 0) || (isAlert && outputs.alertsJson)) {
       put(header.agent, agentJson(event, this.#options.managerName, this.#options.agents?.(event.agentId)))
       put(header.geo, geoMembers(event))
-      put(header.fullLog, jsonText(event.fullLog))
+      into.text(`${text}${fullLogOpen}`)
+      const from = into.byteLength
+      into.json(event.fullLog)
+      words[at + header.fullLog] = fullLogOpen.length + into.byteLength - from + 1
+      text = ','
       put(header.before, membersBefore(event))
-      put(header.after, membersAfter(event))
+      put(header.after, `${membersAfter(event)}${lineClose}`)
     }
     const wantsRaw = (isAlert && this.#isRemembered) || outputs.archivesText
     if (wantsRaw) put(header.raw, event.fullLog)
