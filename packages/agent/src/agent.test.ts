@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileBeginPayload, fileEndPayload, keyLine, mergeFiles } from '@dogwatch/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Agent, startAgent } from './agent.ts'
-import { ManagerLink } from './link/manager-link.ts'
+import { type LinkOptions, ManagerLink } from './link/manager-link.ts'
 import { TestManager, testEntry } from './link/test-manager.ts'
 import { Spool } from './spool.ts'
 
@@ -52,7 +52,9 @@ test('a log line and a changed file reach the manager, and the spool empties', a
   await until(() =>
     expect(manager.events.some((event) => event.startsWith('8:syscheck:{"type":"scan_end"'))).toBe(true),
   )
-  await until(() => expect(agent?.status).toMatchObject({ connected: true, waiting: 0, id: '001' }))
+  await until(() =>
+    expect(agent?.status).toMatchObject({ connection: { state: 'connected' }, spool: { waiting: 0 }, id: '001' }),
+  )
   expect(JSON.parse(readFileSync(join(home, 'queue/agent-status.json'), 'utf8'))).toMatchObject({
     fim: { ways: [expect.any(String)] },
   })
@@ -63,7 +65,7 @@ test('what happens while the manager is away arrives later, in order, also over 
   await manager.close()
   await start()
   for (let n = 0; n < 300; n++) appendFileSync(join(home, 'logs/a.log'), `line ${n}\n`)
-  await until(() => expect(Number(agent?.status.waiting)).toBeGreaterThanOrEqual(302))
+  await until(() => expect(agent?.status.spool.waiting).toBeGreaterThanOrEqual(302))
   await agent?.stop()
   await manager.listen(manager.port)
   await start()
@@ -76,7 +78,7 @@ test('what happens while the manager is away arrives later, in order, also over 
 test('a shared configuration is taken, and what it watches is watched', async () => {
   conf()
   await start()
-  await until(() => expect(agent?.status.connected).toBe(true))
+  await until(() => expect(agent?.status.connection.state).toBe('connected'))
   writeFileSync(join(home, 'shared-log'), 'from the shared file\n')
   const text = `<agent_config><localfile><location>${home}/shared-log</location><log_format>syslog</log_format><only-future-events>no</only-future-events></localfile></agent_config>`
   const merged = mergeFiles('default', Buffer.alloc(0), [{ name: 'agent.conf', bytes: Buffer.from(text) }])
@@ -92,11 +94,11 @@ test('a configuration that is wrong names every mistake', async () => {
     /ossec.conf:4.*log_format[\s\S]*neither yes nor no/,
   )
   rmSync(join(home, 'etc/ossec.conf'))
-  await expect(startAgent({ home, tell: () => {} })).rejects.toThrow(/is missing/)
+  await expect(startAgent({ home, tell: () => {} })).rejects.toThrow(/is not there; name the manager/)
   expect(existsSync(join(home, 'queue/spool'))).toBe(false)
 })
 
-const linkTo = (spool: Spool): ManagerLink => {
+const linkTo = (spool: Spool, more: Partial<LinkOptions> = {}): ManagerLink => {
   let local = 0
   return new ManagerLink({
     servers: [{ address: '127.0.0.1', port: manager.port }],
@@ -112,6 +114,7 @@ const linkTo = (spool: Spool): ManagerLink => {
     onControl: async () => null,
     random: () => 1,
     retryMs: 10,
+    ...more,
   })
 }
 const openSpool = (): Spool => new Spool({ dir: join(home, 'spool'), bytesMax: 1024 * 1024, tell: () => {} })
@@ -154,6 +157,59 @@ test('a spool whose end was lost goes on under a new name, so that nothing is ta
   link.start()
   await until(() => expect(manager.events).toEqual(['1:x:first']))
   expect(told.join()).toMatch(/under a new name/)
+  await link.stop()
+  spool.close()
+})
+
+test('labels go out with the keep-alive', async () => {
+  conf('<labels><label key="env">prod</label><label key="owner" hidden="yes">ana</label></labels>')
+  await start()
+  await until(() => expect(manager.lastKeepAlive).toMatch(/^"env":prod\n!"owner":ana\nx merged\.mg$/m))
+})
+
+test('a home has one agent, and a manager’s home has none', async () => {
+  conf()
+  await start()
+  await expect(startAgent({ home, tell: () => {} })).rejects.toThrow(/another agent is running/)
+  await agent?.stop()
+  writeFileSync(join(home, 'etc/webhook.token'), 'x')
+  await expect(startAgent({ home, tell: () => {} })).rejects.toThrow(/home of a manager/)
+})
+
+test('a small spool says how full it is, keeps everything, and is normal again when the manager is there', async () => {
+  conf('<client_buffer><spool_size>4KB</spool_size></client_buffer>')
+  await manager.close()
+  writeFileSync(
+    join(home, 'logs/a.log'),
+    Array.from({ length: 200 }, (_, n) => `line ${n} ${'x'.repeat(50)}\n`).join(''),
+  )
+  await start()
+  await until(() => expect(agent?.status.spool.state).toBe('full'))
+  await manager.listen(manager.port)
+  await until(() => expect(agent?.status.spool).toMatchObject({ state: 'normal', waiting: 0 }))
+  expect(manager.events).toContain("1:wazuh-agent:wazuh: Agent buffer: 'full'.")
+  expect(manager.events).toContain("1:wazuh-agent:wazuh: Agent buffer: 'normal'.")
+  const numbers = manager.events.flatMap((event) => /a\.log:line (\d+) /.exec(event)?.[1] ?? [])
+  expect([...new Set(numbers)]).toEqual(Array.from({ length: 200 }, (_, n) => String(n)))
+})
+
+test('a manager that does not know the key is asked for another one, and nothing is lost', async () => {
+  conf()
+  manager.entry = { ...testEntry, key: 'cd'.repeat(32) }
+  const spool = openSpool()
+  await spool.append('1', 'x', 'kept')
+  let asked = 0
+  const link = linkTo(spool, {
+    retriesMax: 3,
+    onRefused: async () => {
+      asked++
+      return manager.entry
+    },
+  })
+  link.start()
+  await until(() => expect(manager.events).toEqual(['1:x:kept']))
+  expect(asked).toBe(1)
+  expect(manager.refused).toBe(3)
   await link.stop()
   spool.close()
 })

@@ -3,22 +3,30 @@
  * agent. Can go wrong: the configuration is wrong (all mistakes at once), or the spool is not to be opened. Everything
  * else (no manager, no audit, no identity yet) is told and tried again, while collectors go on into the spool.
  */
-import { randomInt } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { hostname, release, setPriority, version } from 'node:os'
+import type { Server } from 'node:net'
+import { hostname, setPriority } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type KeyEntry, keepAliveText, type ManagerControl, SenderCounter } from '@dogwatch/protocol'
+import { type KeyEntry, keepAliveText, keyHash, type ManagerControl, SenderCounter } from '@dogwatch/protocol'
 import { formatProblem } from '@dogwatch/schema'
+import { BufferState } from './buffer-state.ts'
 import { byteText } from './bytes.ts'
 import { type AgentConf, type ConfText, readAgentConf } from './conf/agent-conf.ts'
+import { firstConf } from './conf/first-conf.ts'
 import { FimMonitor } from './fim/monitor.ts'
-import { enrol, readIdentity, writeIdentity } from './link/enrol.ts'
+import type { AgentFlags } from './flags.ts'
+import { lockHome } from './home-lock.ts'
+import { unameText } from './host-facts.ts'
+import type { EnrolOptions } from './link/enrol.ts'
+import { readIdentity, writeIdentity } from './link/identity.ts'
 import { ManagerLink } from './link/manager-link.ts'
 import { SharedFiles } from './link/shared-files.ts'
 import { LogCollector } from './logs/collector.ts'
 import type { Tell } from './send.ts'
 import { Spool } from './spool.ts'
+import { type AgentStatus, statusPath } from './status.ts'
 import { pluginFolders } from './whodata/audit-control.ts'
 
 export interface AgentOptions {
@@ -27,6 +35,8 @@ export interface AgentOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** May it have auditd write to it? Not in tests. */
   readonly isService?: boolean
+  /** What goes before the configuration. */
+  readonly flags?: AgentFlags
 }
 
 /** The configuration cannot be used; the message has every mistake. */
@@ -34,14 +44,29 @@ export class ConfFailure extends Error {}
 
 /** The version that is told to managers: one that they know, in their form. */
 const toldVersion = 'v4.14.7'
-const statusMs = 5000
+const portPreset = 1514
+const lookMs = 1000
+/** Looks between two writings of the status. */
+const looksPerStatus = 5
 const enrolRetryMsMax = 60_000
 
 /** Starts an agent in its home folder. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const agent = new Agent(options)
-  await agent.start()
-  return agent
+  const { home } = options
+  if (existsSync(join(home, 'etc/webhook.token'))) {
+    throw new ConfFailure(`${home} is the home of a manager; the agent needs another folder (--home)`)
+  }
+  for (const folder of ['etc', 'queue', 'queue/sockets'])
+    mkdirSync(join(home, folder), { recursive: true, mode: 0o750 })
+  const lock = await lockHome(home)
+  try {
+    const agent = new Agent(options, lock)
+    await agent.start()
+    return agent
+  } catch (error) {
+    lock.close()
+    throw error
+  }
 }
 
 export class Agent {
@@ -53,16 +78,23 @@ export class Agent {
   #logs: LogCollector | null = null
   #link: ManagerLink | null = null
   #identity: KeyEntry | null = null
-  #status: NodeJS.Timeout | null = null
+  #looking: NodeJS.Timeout | null = null
+  #looks = 0
+  #connection: AgentStatus['connection']['state'] = 'connecting'
+  #reason: string | null = null
+  #hasEnded = false
+  readonly #lock: Server
+  readonly #buffer = new BufferState()
+  readonly #startedAt = new Date()
   #turn: Promise<void> = Promise.resolve()
   readonly #ending = new AbortController()
   #enrolling: Promise<void> = Promise.resolve()
 
-  constructor(options: AgentOptions) {
+  /** `lock`: of the home; closed when the agent stops. */
+  constructor(options: AgentOptions, lock: Server) {
     const { home, tell } = options
     this.#options = options
-    for (const folder of ['etc', 'queue', 'queue/sockets'])
-      mkdirSync(join(home, folder), { recursive: true, mode: 0o750 })
+    this.#lock = lock
     this.#shared = new SharedFiles(join(home, 'etc/shared'))
     this.#conf = this.#readConf(true)
     this.#spool = new Spool({ dir: join(home, 'queue/spool'), bytesMax: this.#conf.spoolMax, tell })
@@ -72,26 +104,53 @@ export class Agent {
   async start(): Promise<void> {
     this.#lowerPriority()
     await this.#startCollectors()
-    this.#enrolling = this.#connect()
-    this.#status = setInterval(() => this.#writeStatus(), statusMs)
-    this.#status.unref()
+    this.#enrolling = this.#connect().catch((error: unknown) => {
+      this.#reason = error instanceof Error ? error.message : String(error)
+      this.#options.tell('error', `no connection is made: ${this.#reason}`)
+    })
+    this.#looking = setInterval(() => this.#look(), lookMs)
+    this.#looking.unref()
     this.#writeStatus()
   }
 
-  /** What is running, for people and for `status`. */
-  get status(): Readonly<Record<string, unknown>> {
+  /** What is running, for people and for `dogwatch agent status`. */
+  get status(): AgentStatus {
+    const [link, fim, logs] = [this.#link, this.#fim, this.#logs]
     return {
+      at: new Date().toISOString(),
+      pid: this.#hasEnded ? null : process.pid,
+      startedAt: this.#startedAt.toISOString(),
       id: this.#identity?.id ?? null,
       name: this.#identity?.name ?? null,
-      connected: this.#link?.isConnected ?? false,
-      waiting: this.#spool.count,
-      spoolBytes: this.#spool.bytes,
-      fim: this.#fim === null ? null : { ways: this.#fim.ways, lastScan: this.#fim.lastScan.toISOString() },
-      logs:
-        this.#logs === null
-          ? null
-          : { files: this.#logs.files, dropped: this.#logs.drops, ignored: this.#logs.ignored },
+      connection: {
+        state: this.#connectionState(),
+        manager: link?.server ?? this.#serverName(),
+        lastAck: link?.lastAck?.toISOString() ?? null,
+        reason: link === null ? this.#reason : link.reason,
+      },
+      spool: {
+        waiting: this.#spool.count,
+        bytes: this.#spool.bytes,
+        bytesMax: this.#conf.spoolMax,
+        state: this.#buffer.level,
+      },
+      counts: { sent: link?.sent ?? 0, acknowledged: link?.confirmed ?? 0, cut: link?.cut ?? 0 },
+      drops: { ...logs?.drops, ...(logs === null ? {} : { ignored: logs.ignored }) },
+      fim: fim === null ? null : { ways: fim.ways, lastScan: fim.lastScan.toISOString() },
+      logs: logs === null ? null : { files: logs.files },
+      memoryBytes: process.memoryUsage.rss(),
     }
+  }
+
+  #connectionState(): AgentStatus['connection']['state'] {
+    if (this.#hasEnded) return 'stopped'
+    if (this.#link !== null) return this.#link.isConnected ? 'connected' : 'connecting'
+    return this.#connection
+  }
+
+  #serverName(): string | null {
+    const [server] = this.#conf.servers
+    return server === undefined ? null : `${server.address}:${server.port}`
   }
 
   /** Reads the configuration again; one that is wrong leaves the old one running. */
@@ -116,14 +175,18 @@ export class Agent {
   /** Stops all, last first; each step has its turn whatever the others do. */
   async stop(): Promise<void> {
     this.#ending.abort()
-    if (this.#status !== null) clearInterval(this.#status)
+    if (this.#looking !== null) clearInterval(this.#looking)
     const steps = [
       () => this.#turn,
       () => this.#stopCollectors(),
       () => this.#enrolling,
       () => this.#link?.stop(),
       () => this.#spool.close(),
-      () => this.#writeStatus(),
+      () => {
+        this.#hasEnded = true
+        this.#writeStatus()
+      },
+      () => this.#lock.close(),
     ]
     for (const step of steps) {
       try {
@@ -140,22 +203,57 @@ export class Agent {
 
   #readConf(isFirst: boolean): AgentConf {
     const own = this.#path('etc/ossec.conf')
-    if (!existsSync(own)) throw new ConfFailure(`${own} is missing; write at least <ossec_config></ossec_config>`)
+    if (!existsSync(own)) this.#writeFirstConf(own)
     const texts: ConfText[] = [{ path: own, text: readFileSync(own, 'latin1'), isLocal: true }]
     const { agentConf } = this.#shared
     if (agentConf !== null) texts.push({ path: this.#path('etc/shared/agent.conf'), text: agentConf, isLocal: false })
-    const { conf, problems } = readAgentConf(texts)
+    const name = readIdentity(this.#path('etc/client.keys'))?.name ?? this.#options.flags?.name ?? hostname()
+    const host = { name, os: unameText(), profiles: [] }
+    const { conf, problems } = readAgentConf(texts, host)
     const isOwn = ({ at }: { readonly at: { readonly file: string } }): boolean => at.file === own
     const errors = problems.filter(({ severity }) => severity === 'error')
     for (const problem of problems) if (!errors.includes(problem)) this.#options.tell('warn', formatProblem(problem))
-    if (conf !== null && errors.length === 0) return conf
+    if (conf !== null && errors.length === 0) return this.#withFlags(conf)
     // A shared file that is wrong must not keep the host from being watched.
     if (isFirst && errors.every((problem) => !isOwn(problem))) {
       for (const problem of errors) this.#options.tell('error', formatProblem(problem))
-      const alone = readAgentConf(texts.slice(0, 1)).conf
-      if (alone !== null) return alone
+      const alone = readAgentConf(texts.slice(0, 1), host).conf
+      if (alone !== null) return this.#withFlags(alone)
     }
     throw new ConfFailure(errors.map(formatProblem).join('\n'))
+  }
+
+  #writeFirstConf(file: string): void {
+    const { flags } = this.#options
+    if (flags?.manager === undefined) {
+      throw new ConfFailure(`${file} is not there; name the manager (--manager ADDRESS), and one is written`)
+    }
+    writeFileSync(file, firstConf(flags), { mode: 0o640 })
+    this.#options.tell('info', `wrote ${file}: what is watched and read; change it as you like`)
+  }
+
+  #withFlags(conf: AgentConf): AgentConf {
+    const { flags } = this.#options
+    if (flags === undefined) return conf
+    const port = flags.port ?? conf.servers[0]?.port ?? portPreset
+    const servers =
+      flags.manager !== undefined
+        ? [{ address: flags.manager, port }]
+        : conf.servers.map((server) => ({ ...server, port: flags.port ?? server.port }))
+    const { enrollment } = conf
+    return {
+      ...conf,
+      servers,
+      enrollment: {
+        ...enrollment,
+        address: flags.manager ?? enrollment.address,
+        port: flags.portEnrol ?? enrollment.port,
+        agentName: flags.name ?? enrollment.agentName,
+        groups: flags.groups.length > 0 ? flags.groups : enrollment.groups,
+        passwordPath: flags.passwordFile ?? enrollment.passwordPath,
+        tokenPath: flags.tokenFile ?? enrollment.tokenPath,
+      },
+    }
   }
 
   #lowerPriority(): void {
@@ -201,12 +299,14 @@ export class Agent {
     const { servers } = this.#conf
     const { tell } = this.#options
     if (servers.length === 0) {
+      this.#connection = 'no manager'
       tell('warn', 'no <server> in <client>: messages stay in the spool')
       return
     }
     this.#identity = readIdentity(this.#path('etc/client.keys')) ?? (await this.#enrol())
     const entry = this.#identity
     if (entry === null || this.#ending.signal.aborted) return
+    this.#warnOfOtherName(entry)
     this.#link = new ManagerLink({
       servers,
       entry,
@@ -217,6 +317,8 @@ export class Agent {
       notifyTimeS: this.#conf.notifyTimeS,
       reconnectTimeS: this.#conf.reconnectTimeS,
       epsMax: this.#conf.epsMax,
+      retriesMax: this.#conf.retriesMax,
+      onRefused: () => this.#enrolAgain(),
       tell,
       onControl: (control) => this.#onControl(control),
       random: () => randomInt(0, 65_536),
@@ -224,42 +326,85 @@ export class Agent {
     this.#link.start()
   }
 
+  #warnOfOtherName({ id, name }: KeyEntry): void {
+    const asked = this.#options.flags?.name
+    if (asked === undefined || asked === name) return
+    const keys = this.#path('etc/client.keys')
+    this.#options.tell('warn', `--name ${asked} has no effect: this home is agent ${id} ${name} already (${keys})`)
+  }
+
+  /** Until there is an identity, or the agent ends. */
   async #enrol(): Promise<KeyEntry | null> {
-    const { enrollment, servers } = this.#conf
     const { tell } = this.#options
-    const address = enrollment.address || servers[0]?.address
-    if (!enrollment.enabled || address === undefined) {
-      tell('error', 'no identity in etc/client.keys, and enrolment is switched off')
+    if (this.#enrolServer() === null) {
+      this.#connection = 'no identity'
+      this.#reason = 'etc/client.keys has no key, and enrolment is switched off (<enrollment>)'
+      tell('error', this.#reason)
       return null
     }
+    this.#connection = 'enrolling'
     for (let pause = 1000; !this.#ending.signal.aborted; pause = Math.min(enrolRetryMsMax, pause * 2)) {
-      try {
-        const entry = await enrol({ address, port: enrollment.port, ...this.#enrolParts() })
-        writeIdentity(this.#path('etc/client.keys'), entry)
-        tell('info', `enrolled at ${address} as ${entry.id} ${entry.name}`)
-        return entry
-      } catch (error) {
-        tell(
-          'warn',
-          `enrolment at ${address}:${enrollment.port}: ${error instanceof Error ? error.message : String(error)}`,
-        )
-      }
+      const entry = await this.#enrolOnce()
+      if (entry !== null) return entry
       await sleep(pause, undefined, { signal: this.#ending.signal }).catch(() => {})
     }
     return null
   }
 
-  #enrolParts(): Pick<Parameters<typeof enrol>[0], 'asks' | 'ca' | 'certificate' | 'key'> {
+  /** The manager does not know our key any more; where it does, it refuses another, and we go on. */
+  async #enrolAgain(): Promise<KeyEntry | null> {
+    if (this.#enrolServer() === null) return null
+    this.#options.tell('warn', 'the manager seems not to know this agent’s key: another one is asked for')
+    const entry = await this.#enrolOnce()
+    if (entry !== null) this.#identity = entry
+    return entry
+  }
+
+  #enrolServer(): string | null {
+    const { enrollment, servers } = this.#conf
+    return enrollment.enabled ? enrollment.address || (servers[0]?.address ?? null) : null
+  }
+
+  async #enrolOnce(): Promise<KeyEntry | null> {
+    const { tell } = this.#options
+    const address = this.#enrolServer() ?? ''
+    const { port } = this.#conf.enrollment
+    try {
+      // Loaded when it is needed: TLS is a good part of what a quiet agent would hold in memory.
+      const { enrol } = await import('./link/enrol.ts')
+      const entry = await enrol({ address, port, ...(await this.#enrolParts()) })
+      writeIdentity(this.#path('etc/client.keys'), entry)
+      tell('info', `enrolled at ${address}:${port} as ${entry.id} ${entry.name}`)
+      this.#reason = null
+      return entry
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#reason = `enrolment at ${address}:${port}: ${why}${this.#enrolHint(why)}`
+      tell('warn', this.#reason)
+      return null
+    }
+  }
+
+  #enrolHint(why: string): string {
+    if (!why.includes('Invalid password')) return ''
+    const file = this.#path(this.#conf.enrollment.passwordPath)
+    return `; put the manager’s etc/authd.pass into ${file}, or name it with --password-file`
+  }
+
+  async #enrolParts(): Promise<Pick<EnrolOptions, 'asks' | 'ca' | 'certificate' | 'key'>> {
     const { enrollment } = this.#conf
-    const password = textOf(this.#path(enrollment.passwordPath))?.trim()
+    const password = textOf(this.#path(enrollment.passwordPath))?.split('\n')[0]?.trim() ?? ''
     const pem = (path: string): string | null => (path === '' ? null : readFileSync(this.#path(path), 'utf8'))
     const [certificate, key] = [pem(enrollment.certificatePath), pem(enrollment.keyPath)]
+    const old = readIdentity(this.#path('etc/client.keys'))
     return {
       asks: {
-        name: enrollment.agentName || hostname(),
+        name: enrollment.agentName || old?.name || hostname(),
         version: toldVersion,
         ...(enrollment.groups.length === 0 ? {} : { groups: enrollment.groups }),
-        ...(password === undefined || password === '' ? {} : { password }),
+        ...(password === '' ? {} : { password }),
+        ...(old === null ? {} : { keyHash: keyHash(old) }),
+        ...(await this.#nodeProof()),
       },
       ca: pem(enrollment.caPath),
       ...(certificate === null ? {} : { certificate }),
@@ -267,12 +412,25 @@ export class Agent {
     }
   }
 
+  /** On Kubernetes: which node this is, so that a node whose key was lost is the same agent again. */
+  async #nodeProof(): Promise<{ readonly nodeUid?: string; readonly token?: string }> {
+    const { tokenPath } = this.#conf.enrollment
+    if (tokenPath === '') return {}
+    const { environment = {}, tell } = this.#options
+    const { askApiServer, readNodeProof } = await import('./link/node-proof.ts')
+    const read = await readNodeProof(this.#path(tokenPath), environment.NODE_NAME, askApiServer(environment))
+    if (read.proof !== null) return read.proof
+    tell('warn', `enrolling without a proof of the node: ${read.why}`)
+    return {}
+  }
+
   #keepAlive(address: string): string {
+    const { agentConf } = this.#shared
     return keepAliveText({
-      uname: `Linux |${hostname()} |${release()} |${version().replaceAll('|', ' ')} |${process.arch} [Linux|linux: ${release()}]`,
+      uname: unameText(),
       version: `Wazuh ${toldVersion}`,
-      configSum: null,
-      labels: [],
+      configSum: agentConf === null ? null : createHash('md5').update(agentConf, 'latin1').digest('hex'),
+      labels: this.#conf.labels,
       mergedSum: this.#shared.sum,
       address: address.replace(/^::ffff:/, ''),
     })
@@ -295,10 +453,23 @@ export class Agent {
     return `err ${control.target} is not asked here`
   }
 
+  /** Every second: does the spool fill up? Now and then the status is written. */
+  #look(): void {
+    const share = this.#spool.bytes / Math.max(1, this.#conf.spoolMax)
+    const notice = this.#buffer.look(share, this.#spool.isFull, performance.now())
+    if (notice !== null) {
+      this.#options.tell(this.#buffer.level === 'normal' ? 'info' : 'warn', notice)
+      // On a full disk it cannot be kept; the log has it.
+      void this.#spool.appendNotice('1', 'wazuh-agent', notice).catch(() => {})
+    }
+    this.#looks = (this.#looks + 1) % looksPerStatus
+    if (this.#looks === 0 || notice !== null) this.#writeStatus()
+  }
+
   #writeStatus(): void {
-    const file = this.#path('queue/agent-status.json')
+    const file = statusPath(this.#options.home)
     try {
-      writeFileSync(`${file}.new`, JSON.stringify({ at: new Date().toISOString(), ...this.status }), { mode: 0o640 })
+      writeFileSync(`${file}.new`, `${JSON.stringify(this.status)}\n`, { mode: 0o640 })
       renameSync(`${file}.new`, file)
     } catch {
       // A full disk: the next one may fit.

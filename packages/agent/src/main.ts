@@ -1,29 +1,26 @@
-/** The program: `main.ts [--home DIR]`; an agent running until a signal ends it, SIGHUP reads the configuration again. Exit status: 0 ended in order, 2 the command line is wrong, 3 it could not start. */
-import { parseArgs } from 'node:util'
+/**
+ * The program: flags in, an agent running until a signal ends it; SIGHUP reads the configuration again. Exit status: 0
+ * ended in order, 2 the command line is wrong, 3 it could not start.
+ */
+import { flushCompileCache } from 'node:module'
 import { type Agent, startAgent } from './agent.ts'
-import { environment, homeOf } from './environment.ts'
+import { agentHome, environment, isJournal } from './environment.ts'
+import { type AgentFlags, readFlags, usage } from './flags.ts'
 import type { Tell } from './send.ts'
 
 const tell: Tell = (level, message) => {
-  process.stderr.write(`${new Date().toISOString()} ${level}: ${message}\n`)
+  process.stderr.write(`${isJournal ? '' : `${new Date().toISOString()} `}${level}: ${message}\n`)
 }
 
-const home = readHome()
-if (home !== null) await run(home)
+const reading = readFlags(process.argv.slice(2))
+if ('help' in reading) process.stdout.write(usage)
+else if ('wrong' in reading) {
+  process.stderr.write(`dogwatch agent: ${reading.wrong}\n(see: dogwatch agent --help)\n`)
+  process.exitCode = 2
+} else await run(reading.flags)
 
-function readHome(): string | null {
-  try {
-    return homeOf(parseArgs({ options: { home: { type: 'string' } } }).values.home ?? null)
-  } catch (error) {
-    process.stderr.write(
-      `dogwatch agent: ${error instanceof Error ? error.message : String(error)}\n(use: --home DIR)\n`,
-    )
-    process.exitCode = 2
-    return null
-  }
-}
-
-async function run(home: string): Promise<void> {
+async function run(flags: AgentFlags): Promise<void> {
+  const home = agentHome(flags.home)
   let agent: Agent | null = null
   let isEnding = false
   const end = async (): Promise<void> => {
@@ -39,10 +36,13 @@ async function run(home: string): Promise<void> {
   }
   process.on('SIGHUP', () => void agent?.reload())
   try {
-    agent = await startAgent({ home, tell, environment, isService: true })
+    agent = await startAgent({ home, flags, tell, environment, isService: true })
   } catch (error) {
     process.stderr.write(`dogwatch agent: cannot start: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exit(3)
   }
   if (isEnding) await end()
+  tell('info', `the agent runs with the home ${home}; \`dogwatch agent status\` says how it is`)
+  // An agent that is killed later has still left the compiled code for the next start.
+  flushCompileCache()
 }

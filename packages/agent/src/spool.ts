@@ -65,6 +65,8 @@ interface Segment {
 
 interface Waiting {
   readonly record: Buffer
+  /** Goes in though the spool is full. */
+  readonly isNotice: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
@@ -80,6 +82,7 @@ export class Spool {
   #waiting: Waiting[] = []
   #isWriting = false
   #isClosed = false
+  #isFull = false
   readonly #listeners: (() => void)[] = []
   #cache: { readonly first: number; readonly entries: readonly SpoolEntry[] } | null = null
 
@@ -132,15 +135,31 @@ export class Spool {
     return this.#acknowledged
   }
 
+  /** Do messages wait for space? */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
   /** Keeps a message; resolves when it is durable. Rejects when it is too long, the disk fails, or the spool is closed. */
   append(queue: string, location: string, message: string | Buffer): Promise<void> {
+    return this.#add(queue, location, message, false)
+  }
+
+  /** As `append`, for the few words about the spool itself: they are kept though it is full, before what waits. */
+  appendNotice(queue: string, location: string, message: string): Promise<void> {
+    return this.#add(queue, location, message, true)
+  }
+
+  #add(queue: string, location: string, message: string | Buffer, isNotice: boolean): Promise<void> {
     const content = typeof message === 'string' ? Buffer.from(message) : message
     if (this.#isClosed) return Promise.reject(new Error('the spool is closed'))
     if (content.length > spoolMessageMax)
       return Promise.reject(new Error(`a message of ${content.length} bytes is too long`))
     const record = encode(queue, location, content)
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, resolve, reject })
+      const waiting = { record, isNotice, resolve, reject }
+      if (isNotice) this.#waiting.unshift(waiting)
+      else this.#waiting.push(waiting)
       if (!this.#isWriting) void this.#write()
     })
   }
@@ -204,7 +223,8 @@ export class Spool {
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0 && !this.#isClosed) {
       const group = this.#takeGroup()
-      if (group.length === 0) break
+      this.#isFull = group.length === 0
+      if (this.#isFull) break
       try {
         await this.#writeGroup(group)
         for (const { resolve } of group) resolve()
@@ -224,8 +244,8 @@ export class Spool {
     let room = this.count === 0 ? Number.POSITIVE_INFINITY : this.#options.bytesMax - this.bytes
     let length = 0
     let count = 0
-    for (const { record } of this.#waiting) {
-      if (record.length > room || (count > 0 && length + record.length > segmentMax)) break
+    for (const { record, isNotice } of this.#waiting) {
+      if ((record.length > room && !isNotice) || (count > 0 && length + record.length > segmentMax)) break
       room = Math.min(room, this.#options.bytesMax - this.bytes) - record.length
       length += record.length
       count++

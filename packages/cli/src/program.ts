@@ -49,6 +49,8 @@ export async function makeProgram(
   const settle = (command: Command): Command =>
     command
       .exitOverride()
+      // What stands behind a command is that command's: `agent` and `agent status` both have `--home`.
+      .enablePositionalOptions()
       .configureOutput({
         writeOut: out,
         writeErr: err,

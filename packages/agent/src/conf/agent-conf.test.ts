@@ -136,3 +136,56 @@ test('the manager may say what is watched, not what is run, nor whom we report t
     'agent.conf:2 <localfile>: a command from the manager is not run; write it in this host’s own file',
   ])
 })
+
+test('labels come in order, the last of a key wins, and mistakes are named', () => {
+  const { conf, problems } = readAgentConf([
+    {
+      path: 'a',
+      text: '<ossec_config><labels><label key="env">dev</label><label key="net.zone" hidden="yes">caf\xc3\xa9</label></labels></ossec_config>',
+      isLocal: true,
+    },
+    {
+      path: 'b',
+      text: '<agent_config><labels><label key="env">prod</label><label>x</label><label key="y" hidden="so">1</label></labels></agent_config>',
+      isLocal: false,
+    },
+  ])
+  expect(conf?.labels).toEqual([
+    { key: 'env', value: 'prod', isHidden: false },
+    { key: 'net.zone', value: 'café', isHidden: true },
+  ])
+  expect(problems.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/key="…" is missing/),
+    expect.stringMatching(/neither yes nor no/),
+  ])
+})
+
+const filters: [says: string, attributes: string, isMeant: boolean][] = [
+  ['no filter is for all', '', true],
+  ['the name', 'name="web-1"', true],
+  ['one of the names', 'name="db,^web"', true],
+  ['another name', 'name="db"', false],
+  ['the system', 'os="Linux"', true],
+  ['another system', 'os="Windows"', false],
+  ['the profile', 'profile="x, lamp"', true],
+  ['another profile', 'profile="x"', false],
+  ['all must match', 'name="web" os="Windows"', false],
+]
+test.each(filters)('a shared section with %s', (_says, attributes, isMeant) => {
+  const { conf } = readAgentConf(
+    [
+      {
+        path: 'a',
+        text: '<ossec_config><client><config-profile>lamp, other</config-profile></client></ossec_config>',
+        isLocal: true,
+      },
+      {
+        path: 'b',
+        text: `<agent_config ${attributes}><labels><label key="here">yes</label></labels></agent_config>`,
+        isLocal: false,
+      },
+    ],
+    { name: 'web-1', os: 'Linux |web-1 |6.1', profiles: [] },
+  )
+  expect(conf?.labels.length).toBe(isMeant ? 1 : 0)
+})

@@ -3,11 +3,12 @@
  * configuration and every mistake at once. What the manager sends may set what is watched, never what is run.
  */
 import type { XmlElement } from '@dogwatch/config'
+import type { AgentLabel } from '@dogwatch/protocol'
 import type { Problem } from '@dogwatch/schema'
 import type { FimConfig } from '../fim/options.ts'
 import type { LogSource } from '../logs/config.ts'
 import { readLocalfile } from './localfile.ts'
-import { ConfReader, readSections } from './reader.ts'
+import { attribute, ConfReader, type HostFacts, nowhere, readSections } from './reader.ts'
 import { fimDefaults, readSyscheck } from './syscheck.ts'
 
 /** A manager to report to. */
@@ -30,12 +31,18 @@ export interface EnrollmentConf {
   readonly certificatePath: string
   readonly keyPath: string
   readonly passwordPath: string
+  /** A service-account token of Kubernetes that proves the node. */
+  readonly tokenPath: string
 }
 
 export interface AgentConf {
   readonly enrollment: EnrollmentConf
   /** In the order in which they are tried. */
   readonly servers: readonly ServerConf[]
+  /** Refused connections after which another identity is asked for. */
+  readonly retriesMax: number
+  /** What the manager adds to this agent's alerts. */
+  readonly labels: readonly AgentLabel[]
   /** Seconds between keep-alives. */
   readonly notifyTimeS: number
   /** Seconds without an answer before another connection is tried. */
@@ -52,6 +59,10 @@ const portPreset = 1514
 const noGroups: readonly string[] = []
 const epsPreset = 500
 const spoolPreset = 512 * 1024 * 1024
+const retriesPreset = 5
+/** Most labels, and longest value, so that a keep-alive stays within what the protocol carries (spec: agent-protocol, part 6.3). */
+const labelsMax = 512
+const labelLengthMax = 1024
 
 /** A configuration file. `isLocal`: it is this host's own, not the manager's. */
 export interface ConfText {
@@ -62,7 +73,10 @@ export interface ConfText {
 }
 
 /** Reads the files in order; later values win or add. `conf` is null when a file is not well formed. */
-export function readAgentConf(texts: readonly ConfText[]): {
+export function readAgentConf(
+  texts: readonly ConfText[],
+  host: HostFacts = nowhere,
+): {
   readonly conf: AgentConf | null
   readonly problems: readonly Problem[]
 } {
@@ -79,11 +93,20 @@ export function readAgentConf(texts: readonly ConfText[]): {
     certificatePath: '',
     keyPath: '',
     passwordPath: 'etc/authd.pass',
+    tokenPath: '',
   }
-  const values = { notifyTimeS: 10, reconnectTimeS: 60, epsMax: epsPreset, spoolMax: spoolPreset }
+  const values = {
+    notifyTimeS: 10,
+    reconnectTimeS: 60,
+    epsMax: epsPreset,
+    spoolMax: spoolPreset,
+    retriesMax: retriesPreset,
+    profiles: host.profiles,
+  }
+  const labels = new Map<string, AgentLabel>()
   let fim = fimDefaults
   for (const { path, text, isLocal } of texts) {
-    const read = readSections(path, text)
+    const read = readSections(path, text, { ...host, profiles: values.profiles })
     if ('problem' in read) return { conf: null, problems: [...reader.problems, read.problem] }
     reader.turnTo(read.file)
     for (const section of read.sections) {
@@ -94,6 +117,7 @@ export function readAgentConf(texts: readonly ConfText[]): {
         readClient(section, servers, values, reader)
         for (const child of section.children) if (child.name === 'enrollment') readEnrollment(child, enrollment, reader)
       } else if (section.name === 'client_buffer') readBuffer(section, values, reader)
+      else if (section.name === 'labels') readLabels(section, labels, reader)
     }
     fim = readSyscheck(
       read.sections.filter(({ name }) => name === 'syscheck'),
@@ -102,12 +126,26 @@ export function readAgentConf(texts: readonly ConfText[]): {
     )
   }
   return {
-    conf: { servers, enrollment, ...values, syscheck: fim, sources: joinJournals(sources) },
+    conf: {
+      servers,
+      enrollment,
+      ...values,
+      labels: [...labels.values()],
+      syscheck: fim,
+      sources: joinJournals(sources),
+    },
     problems: reader.problems,
   }
 }
 
-type Values = { notifyTimeS: number; reconnectTimeS: number; epsMax: number; spoolMax: number }
+type Values = {
+  notifyTimeS: number
+  reconnectTimeS: number
+  epsMax: number
+  spoolMax: number
+  retriesMax: number
+  profiles: readonly string[]
+}
 
 function readClient(section: XmlElement, servers: ServerConf[], values: Values, reader: ConfReader): void {
   for (const element of section.children) {
@@ -115,6 +153,8 @@ function readClient(section: XmlElement, servers: ServerConf[], values: Values, 
       const child = (name: string): XmlElement | undefined => element.children.findLast((one) => one.name === name)
       const address = child('address')?.content.trim() ?? ''
       const port = child('port')
+      const retries = child('max_retries')
+      if (retries !== undefined) values.retriesMax = reader.integer(retries, values.retriesMax, 1, 1000)
       if (address === '') reader.wrong(element, '<address> is missing')
       else
         servers.push({ address, port: port === undefined ? portPreset : reader.integer(port, portPreset, 1, 65_535) })
@@ -122,6 +162,11 @@ function readClient(section: XmlElement, servers: ServerConf[], values: Values, 
       servers.push({ address: element.content.trim(), port: portPreset })
     } else if (element.name === 'notify_time')
       values.notifyTimeS = Math.max(1, reader.duration(element, values.notifyTimeS))
+    else if (element.name === 'config-profile')
+      values.profiles = element.content
+        .split(',')
+        .map((profile) => profile.trim())
+        .filter((profile) => profile !== '')
     else if (element.name === 'time-reconnect')
       values.reconnectTimeS = Math.max(1, reader.duration(element, values.reconnectTimeS))
   }
@@ -132,6 +177,23 @@ function readBuffer(section: XmlElement, values: Values, reader: ConfReader): vo
     if (element.name === 'events_per_second') values.epsMax = reader.integer(element, values.epsMax, 0, 1_000_000)
     else if (element.name === 'disabled' && reader.yesNo(element, false)) values.epsMax = 0
     else if (element.name === 'spool_size') values.spoolMax = reader.size(element, element.content, values.spoolMax)
+  }
+}
+
+/** A key that comes again has its last value. A quote or a newline would end the line that carries it. */
+function readLabels(section: XmlElement, labels: Map<string, AgentLabel>, reader: ConfReader): void {
+  for (const element of section.children) {
+    if (element.name !== 'label') continue
+    const key = attribute(element, 'key') ?? ''
+    const value = Buffer.from(element.content.trim(), 'latin1').toString('utf8')
+    const hidden = attribute(element, 'hidden') ?? 'no'
+    if (!/^[^"\n\r]{1,256}$/.test(key)) reader.wrong(element, 'key="…" is missing, too long, or has a quote')
+    else if (hidden !== 'yes' && hidden !== 'no') reader.wrong(element, 'hidden="…" is neither yes nor no')
+    else if (/[\n\r]/.test(value) || value.length > labelLengthMax)
+      reader.wrong(element, `the value of ${key} is longer than a line of ${labelLengthMax} characters`)
+    else if (labels.size >= labelsMax && !labels.has(key))
+      reader.wrong(element, `there are more than ${labelsMax} labels`)
+    else labels.set(key, { key: Buffer.from(key, 'latin1').toString('utf8'), value, isHidden: hidden === 'yes' })
   }
 }
 
@@ -149,7 +211,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 function readEnrollment(section: XmlElement, enrollment: Mutable<EnrollmentConf>, reader: ConfReader): void {
   for (const element of section.children) {
-    const text = element.content.trim()
+    const text = Buffer.from(element.content.trim(), 'latin1').toString('utf8')
     switch (element.name) {
       case 'enabled':
         enrollment.enabled = reader.yesNo(element, true)
@@ -164,7 +226,10 @@ function readEnrollment(section: XmlElement, enrollment: Mutable<EnrollmentConf>
         enrollment.agentName = text
         break
       case 'groups':
-        enrollment.groups = text.split(',').map((group) => group.trim())
+        enrollment.groups = text
+          .split(',')
+          .map((group) => group.trim())
+          .filter((group) => group !== '')
         break
       case 'server_ca_path':
         enrollment.caPath = text
@@ -177,6 +242,9 @@ function readEnrollment(section: XmlElement, enrollment: Mutable<EnrollmentConf>
         break
       case 'authorization_pass_path':
         enrollment.passwordPath = text
+        break
+      case 'kubernetes_token_path':
+        enrollment.tokenPath = text
         break
     }
   }

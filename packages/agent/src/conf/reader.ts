@@ -72,16 +72,42 @@ export class ConfReader {
   }
 }
 
-/** Sections below every `<ossec_config>` or `<agent_config>`; null and a problem when the file is not well formed. */
+/** What a section of the shared file may be meant for (spec: modules, part 13). */
+export interface HostFacts {
+  readonly name: string
+  readonly os: string
+  readonly profiles: readonly string[]
+}
+
+export const nowhere: HostFacts = { name: '', os: 'Linux', profiles: [] }
+
+/** Sections below every `<ossec_config>`, and every `<agent_config>` that is meant for this host; a problem when the file is not well formed. */
 export function readSections(
   path: string,
   text: string,
+  host: HostFacts = nowhere,
 ): { readonly file: XmlFile; readonly sections: readonly XmlElement[] } | { readonly problem: Problem } {
   const read = readXml(path, text)
   if ('problem' in read) return read
   const { file } = read
-  const roots = file.roots.filter(({ name }) => name === 'ossec_config' || name === 'agent_config')
+  const roots = file.roots.filter(
+    (root) => root.name === 'ossec_config' || (root.name === 'agent_config' && isMeant(root, host)),
+  )
   return { file, sections: roots.flatMap(({ children }) => children) }
+}
+
+/** Every filter that is given must match: names and systems by pattern, profiles by name. */
+function isMeant(root: XmlElement, { name, os, profiles }: HostFacts): boolean {
+  const matches = (filter: string | undefined, text: string): boolean => {
+    if (filter === undefined) return true
+    return filter.split(',').some((part) => compileOsmatch(part.trim()).pattern?.test(text) === true)
+  }
+  const profile = attribute(root, 'profile')
+  return (
+    matches(attribute(root, 'name'), name) &&
+    matches(attribute(root, 'os'), os) &&
+    (profile === undefined || profile.split(',').some((part) => profiles.includes(part.trim())))
+  )
 }
 
 /** The value of an attribute; undefined when the element has none of that name. */

@@ -1,19 +1,15 @@
 /**
- * Enrolment: asking a manager for an identity (port 1515, TLS), and keeping it in `etc/client.keys`, which only root may
- * read. In go a server and what is asked for, out comes the entry. Can go wrong: no connection, a certificate that does
- * not fit the authority that was given, a refusal in the manager's words.
+ * Enrolment: asking a manager for an identity (port 1515, TLS). In go a server and what is asked for, out comes the
+ * entry. Can go wrong: no connection, a certificate that does not fit the authority that was given, a refusal in the
+ * manager's words.
  */
-import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { connect } from 'node:tls'
 import {
   type EnrolmentRequest,
   enrolmentLengthMax,
   enrolmentLine,
   type KeyEntry,
-  keyLine,
   parseEnrolmentAnswer,
-  parseKeyLine,
 } from '@dogwatch/protocol'
 
 export interface EnrolOptions {
@@ -61,32 +57,4 @@ export function enrol({ address, port, asks, ca, certificate, key }: EnrolOption
       reject(error)
     })
   })
-}
-
-/** The identity in a keys file; null when there is none yet. */
-export function readIdentity(file: string): KeyEntry | null {
-  let text: string
-  try {
-    text = readFileSync(file, 'latin1')
-  } catch {
-    return null
-  }
-  for (const line of text.split('\n')) {
-    const read = parseKeyLine(line)
-    if (read.kind === 'agent') return read.entry
-  }
-  return null
-}
-
-/** Keeps the identity, durable when it returns. */
-export function writeIdentity(file: string, entry: KeyEntry): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o750 })
-  const fd = openSync(`${file}.new`, 'w', 0o600)
-  try {
-    writeSync(fd, `${keyLine(entry)}\n`)
-    fdatasyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(`${file}.new`, file)
 }

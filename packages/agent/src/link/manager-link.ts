@@ -53,6 +53,10 @@ export interface LinkOptions {
   readonly onControl: (control: ManagerControl) => Promise<string | null>
   /** Five random digits. */
   readonly random: () => number
+  /** Lines in a row that were closed before they were answered, after which `onRefused` is asked. */
+  readonly retriesMax?: number
+  /** The manager does not seem to know our key: gives another identity, or null to go on with this one. */
+  readonly onRefused?: () => Promise<KeyEntry | null>
   /** Milliseconds before the first new attempt; doubles up to a minute. */
   readonly retryMs?: number
 }
@@ -64,6 +68,10 @@ const barrierEvery = 250
 /** How long what was sent waits for its barrier, in milliseconds. */
 const barrierMs = 1000
 const retryMsPreset = 1000
+const retriesPreset = 5
+/** How often in a row the same failure is told. */
+const tellMax = 3
+const refusedText = 'the manager closed the connection without an answer; does it know this agent’s key?'
 const retryMsMax = 60_000
 const connectMs = 10_000
 const noBytes = new Uint8Array()
@@ -71,7 +79,9 @@ const knownQueues: ReadonlySet<string> = new Set(Object.values(queues))
 
 export class ManagerLink {
   readonly #options: LinkOptions
-  readonly #keys: CipherKeys
+  #entry: KeyEntry
+  #keys: CipherKeys
+  #refusals = 0
   readonly #pace: Pace
   #line: Line | null = null
   #isStopped = false
@@ -79,9 +89,19 @@ export class ManagerLink {
   #work: Promise<void> = Promise.resolve()
   /** Messages that were longer than the protocol carries, and were cut. */
   cut = 0
+  /** Messages that were sent, each time counted. */
+  sent = 0
+  /** Messages that the manager has confirmed since the start. */
+  confirmed = 0
+  /** The manager that is, was, or is tried to be at the other end. */
+  server: string | null = null
+  lastAck: Date | null = null
+  /** Why there is no connection; null while there is one. */
+  reason: string | null = null
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.#entry = options.entry
     this.#keys = cipherKeys(options.entry)
     this.#pace = new Pace(options.epsMax)
   }
@@ -118,15 +138,23 @@ export class ManagerLink {
       const server = servers[at % servers.length]
       if (server === undefined) return
       const name = `${server.address}:${server.port}`
+      this.server = name
       try {
         const wasReady = await this.#serve(server, () => {
           tell('info', `connected to ${name}`)
           failures = 0
+          this.#refusals = 0
+          this.reason = null
         })
-        if (!this.#isStopped) tell('warn', `the line to ${name} was lost; ${this.#options.spool.count} messages wait`)
+        this.reason = wasReady ? 'the connection was lost' : refusedText
+        if (!this.#isStopped && (wasReady || failures < tellMax)) {
+          tell('warn', `${name}: ${this.reason}; ${this.#options.spool.count} messages wait`)
+        }
         at = wasReady ? 0 : at + 1
+        if (!wasReady) await this.#onRefusal()
       } catch (error) {
-        if (failures < 3) tell('warn', `${name}: ${error instanceof Error ? error.message : String(error)}`)
+        this.reason = error instanceof Error ? error.message : String(error)
+        if (failures < tellMax) tell('warn', `${name}: ${this.reason}`)
         at++
       }
       if (this.#isStopped) return
@@ -135,6 +163,18 @@ export class ManagerLink {
       const pause = Math.min(retryMsMax, retryMs * 2 ** Math.min(failures - 1, 10))
       await this.#pause(pause / 2 + (this.#options.random() / 99_999) * (pause / 2))
     }
+  }
+
+  /** A manager that was set up anew does not know us, and says so by closing. */
+  async #onRefusal(): Promise<void> {
+    const { retriesMax = retriesPreset, onRefused } = this.#options
+    this.#refusals++
+    if (onRefused === undefined || this.#refusals < retriesMax || this.#isStopped) return
+    this.#refusals = 0
+    const entry = await onRefused()
+    if (entry === null) return
+    this.#entry = entry
+    this.#keys = cipherKeys(entry)
   }
 
   /** One line, from its beginning to its end. Gives whether the manager ever answered. */
@@ -178,6 +218,7 @@ export class ManagerLink {
       await this.#pace.turn()
       if (!line.isOpen || this.#isStopped) return false
       this.#send(line, this.#payloadOf(entry, line.isNumbered))
+      this.sent++
       line.sent = entry.number
       if (line.socket.writableNeedDrain) await drained(line.socket)
     }
@@ -205,7 +246,8 @@ export class ManagerLink {
   }
 
   #send(line: Line, payload: Buffer): void {
-    const { counter, entry, random } = this.#options
+    const { counter, random } = this.#options
+    const entry = this.#entry
     if (!line.socket.writable) return
     // Level 1: nearly as small, and a quarter of the time.
     const options = { id: entry.id, random: random(), level: 1 }
@@ -220,8 +262,9 @@ export class ManagerLink {
     const control = parseManagerControl(opening.payload)
     if (control.kind === 'ack') {
       line.isReady = true
+      this.lastAck = new Date()
       const upTo = line.barriers.shift()
-      if (upTo !== undefined && upTo !== null) this.#options.spool.acknowledge(upTo)
+      if (upTo !== undefined && upTo !== null) this.#confirm(upTo)
       this.#wake?.()
     } else if (control.kind === 'durable') this.#hearDurable(line, control)
     else if (control.kind === 'reconnect') line.socket.destroy()
@@ -244,10 +287,17 @@ export class ManagerLink {
       line.socket.destroy()
       return
     }
-    own.acknowledge(sequence)
+    this.#confirm(sequence)
     line.isNumbered = true
     line.sent = Math.max(line.sent, sequence)
     line.barrierAt = Math.max(line.barrierAt, sequence)
+  }
+
+  #confirm(number: number): void {
+    const { spool } = this.#options
+    const before = spool.acknowledged
+    spool.acknowledge(number)
+    this.confirmed += spool.acknowledged - before
   }
 
   async #answer(line: Line, control: ManagerControl): Promise<void> {

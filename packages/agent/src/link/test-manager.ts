@@ -28,7 +28,11 @@ export class TestManager {
   spool = ''
   sequence = 0
   keepAlives = 0
-  readonly #keys = cipherKeys(testEntry)
+  lastKeepAlive = ''
+  /** The one agent that it knows. */
+  entry: KeyEntry = testEntry
+  /** Lines that were closed because a message could not be opened. */
+  refused = 0
   readonly #sockets = new Set<Socket>()
   #server: Server | null = null
   #counter: Counter = { global: 0, local: 0 }
@@ -52,7 +56,7 @@ export class TestManager {
 
   say(payload: Buffer): void {
     this.#counter = nextCounter(this.#counter)
-    const message = frame(sealMessage(payload, this.#counter, this.#keys, aesOnly, { random: 1 }))
+    const message = frame(sealMessage(payload, this.#counter, cipherKeys(this.entry), aesOnly, { random: 1 }))
     for (const socket of this.#sockets) socket.write(message)
   }
 
@@ -64,8 +68,12 @@ export class TestManager {
     socket.on('data', (chunk) => {
       for (const message of reader.push(chunk)) {
         const envelope = readEnvelope(message)
-        const opening = envelope === null ? null : openMessage(envelope, this.#keys, aesOnly)
-        if (opening === null || !('payload' in opening)) throw new Error('a message that cannot be opened')
+        const opening = envelope === null ? null : openMessage(envelope, cipherKeys(this.entry), aesOnly)
+        if (opening === null || !('payload' in opening)) {
+          this.refused++
+          socket.destroy()
+          return
+        }
         this.#take(opening.payload)
       }
     })
@@ -86,7 +94,10 @@ export class TestManager {
       this.spool = control.spool
       this.sequence = 0
     }
-    if (kind === 'keep-alive') this.keepAlives++
+    if (control.kind === 'keep-alive') {
+      this.keepAlives++
+      this.lastKeepAlive = control.text.toString()
+    }
     if (!this.acknowledges || (kind !== 'startup' && kind !== 'keep-alive')) return
     if (this.counts) this.say(durablePayload(this.spool, this.sequence))
     this.say(ackPayload)

@@ -3,6 +3,12 @@ import type { CommandEntry } from '../command.ts'
 
 export const commands: readonly CommandEntry[] = [
   { words: ['manager'], summary: 'run the manager in the foreground', load: () => import('./manager.ts') },
+  { words: ['agent'], summary: 'run the agent of this host in the foreground', load: () => import('./agent.ts') },
+  {
+    words: ['agent', 'status'],
+    summary: 'whether the agent of this host is connected, and what waits',
+    load: () => import('./agent-status.ts'),
+  },
   { words: ['status'], summary: 'what the running manager is doing', load: () => import('./status.ts') },
   {
     words: ['config', 'check'],

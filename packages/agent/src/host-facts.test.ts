@@ -1,0 +1,26 @@
+import { keepAliveText, parseKeepAlive } from '@dogwatch/protocol'
+import { expect, test } from 'vitest'
+import { systemText, unameText } from './host-facts.ts'
+
+const cases: [says: string, osRelease: string, expected: string | RegExp][] = [
+  [
+    'a distribution with everything',
+    'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n',
+    'Debian GNU/Linux|debian: 12 (bookworm)',
+  ],
+  ['one without a codename', 'NAME=Alpine\nID=alpine\nVERSION_ID=3.20\n', 'Alpine|alpine: 3.20'],
+  ['no file at all', '', /^Linux\|linux: \d/],
+  ['marks of the form are taken out', 'NAME="a|b]c:d"\nID=x\nVERSION_ID=1\n', 'a b c d|x: 1'],
+]
+test.each(cases)('%s', (_says, osRelease, expected) => {
+  expect(systemText(osRelease)).toMatch(
+    expected instanceof RegExp ? expected : new RegExp(`^${RegExp.escape(expected)}$`),
+  )
+})
+
+test('a manager reads from it what it wants to know', () => {
+  const uname = unameText('NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n')
+  const says = { uname, version: 'Wazuh v4.14.7', configSum: null, labels: [], mergedSum: null, address: '10.0.0.1' }
+  const { system } = parseKeepAlive(Buffer.from(keepAliveText(says)))
+  expect(system).toMatchObject({ name: 'Debian GNU/Linux', platform: 'debian', version: '12', codename: 'bookworm' })
+})
