@@ -13,17 +13,32 @@ import { freePorts, startManager, temporaryHome } from './manager-process.ts'
 import { SimulatedAgent } from './simulated-agent.ts'
 
 const agentsCount = 50
-const kills = 10
-const cuts = 20
-const eventsDefault = 100_000
+
+interface Size {
+  /** Of all agents together. */
+  readonly events: number
+  readonly kills: number
+  readonly cuts: number
+}
+
+const whole: Size = { events: 100_000, kills: 10, cuts: 20 }
+const short: Size = { events: 40_000, kills: 3, cuts: 6 }
 /** A manager lives so long at most, milliseconds. */
 const lifeMsMax = 2500
 const deliverMsMax = 240_000
 const drainMsMax = 120_000
 
-export async function run(checks: Checks): Promise<void> {
+export function run(checks: Checks): Promise<void> {
+  return runWith(checks, { ...whole, events: Number(process.env.DOGWATCH_AGENT_EVENTS ?? whole.events) })
+}
+
+/** The same, in half a minute. */
+export function runShort(checks: Checks): Promise<void> {
+  return runWith(checks, short)
+}
+
+async function runWith(checks: Checks, { events: total, kills, cuts }: Size): Promise<void> {
   const seed = Number(process.env.DOGWATCH_SEED ?? Math.floor(Math.random() * 2 ** 32))
-  const total = Number(process.env.DOGWATCH_AGENT_EVENTS ?? eventsDefault)
   const each = Math.ceil(total / agentsCount)
   checks.note(`seed ${seed}`)
   const random = randomFrom(seed)

@@ -26,6 +26,7 @@ export interface Ports {
   readonly metrics: number
   /** Left out: one that nobody knows. */
   readonly agents?: number
+  readonly enrol?: number
   readonly api: number
 }
 
@@ -113,7 +114,7 @@ export function beginManager({ home, ports, through }: ManagerOptions): Starting
     `${ports.api}`,
   ]
   // Whatever the configuration says of agents, several managers must not meet on its ports.
-  flags.push('--port-agents', `${ports.agents ?? 0}`, '--port-enrol', '0')
+  flags.push('--port-agents', `${ports.agents ?? 0}`, '--port-enrol', `${ports.enrol ?? 0}`)
   const [command, args] =
     through === 'npm'
       ? ['npm', ['start', '--', ...flags]]

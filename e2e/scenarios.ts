@@ -31,6 +31,18 @@ export const scenarios: readonly Scenario[] = [
     load: () => import('./api.ts'),
   },
   {
+    name: 'agent',
+    says: 'two agents: enrolment by password, the sshd alert, who changed a file',
+    inTest: true,
+    load: () => import('./agent.ts'),
+  },
+  {
+    name: 'agent-faults-short',
+    says: 'events of 50 agents, each once, with three kills and six cuts',
+    inTest: true,
+    load: async () => ({ run: (await import('./agent-faults.ts')).runShort }),
+  },
+  {
     name: 'agent-faults',
     says: 'events of 50 agents, each once, with kill -9 and connections that break',
     inTest: false,

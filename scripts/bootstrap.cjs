@@ -56,6 +56,12 @@ const systemPrograms = [
     verbs: ['test', 'e2e'],
     neededBy: 'tests of certificates made by openssl',
   },
+  {
+    command: 'auditctl',
+    debianPackage: 'auditd',
+    verbs: ['test', 'e2e'],
+    neededBy: 'the end-to-end run in which the kernel’s audit tells who changed a file',
+  },
 ]
 
 function say(line) {

@@ -85,6 +85,7 @@ export class ManagerLink {
   readonly #pace: Pace
   #line: Line | null = null
   #isStopped = false
+  readonly #ending = new AbortController()
   #wake: (() => void) | null = null
   #work: Promise<void> = Promise.resolve()
   /** Messages that were longer than the protocol carries, and were cut. */
@@ -119,6 +120,7 @@ export class ManagerLink {
   /** Says goodbye; what was not acknowledged stays in the spool. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#ending.abort()
     if (this.#line?.isReady === true) this.#send(this.#line, shutdownPayload)
     this.#line?.socket.end()
     this.#wake?.()
@@ -161,7 +163,7 @@ export class ManagerLink {
       failures++
       // Thousands of agents that lost the same manager must not come back in the same moment.
       const pause = Math.min(retryMsMax, retryMs * 2 ** Math.min(failures - 1, 10))
-      await this.#pause(pause / 2 + (this.#options.random() / 99_999) * (pause / 2))
+      await this.#rest(pause / 2 + (this.#options.random() / 65_536) * (pause / 2))
     }
   }
 
@@ -322,6 +324,11 @@ export class ManagerLink {
 
   #idleMs(line: Line): number {
     return line.isReady && line.sent === line.barrierAt ? Math.min(1000, this.#options.notifyTimeS * 1000) : 100
+  }
+
+  /** Until the next attempt: only the end cuts it short, not a message that comes meanwhile. */
+  async #rest(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#ending.signal }).catch(() => {})
   }
 
   async #pause(ms: number): Promise<void> {
