@@ -2,7 +2,8 @@
  * Necessary literals of osregex. A literal byte of the pattern is always consumed, and neighbours are consumed side by
  * side; tokens of one byte count as literals too. But at the end of the subject the scanner accepts with tokens left
  * over (engine.md 6.4), never with literals; so what stands behind the last literal is left out. And where a token may
- * take over from a token it can even end before the last items.
+ * take over from a token, `looping` can be up where nothing loops: then tokens are passed over without a byte, yet
+ * literals never are.
  */
 import type { Needs } from './contract.ts'
 import { takeOvers } from './osregex-code.ts'
@@ -17,11 +18,18 @@ import {
   tokenLetters,
 } from './osregex-syntax.ts'
 
-/** The longest necessary literal of each alternative; null when one has none. */
+/** Bytes that most texts hold, so that looking for one alone tells little. */
+const common = /^[ a-z0-9:.,/="'()[\]_-]$/
+
+function isBetter(run: string, best: string): boolean {
+  return run.length > best.length || (run.length === 1 && best.length === 1 && common.test(best) && !common.test(run))
+}
+
+/** The longest necessary literal of each alternative, of single bytes a rare one; null when an alternative has none. */
 export function osregexNeeds(syntax: OsregexSyntax): Needs | null {
   const anyOf: string[] = []
   for (const alternative of syntax.alternatives) {
-    const best = runsOf(alternative).reduce((longest, run) => (run.length > longest.length ? run : longest), '')
+    const best = runsOf(alternative).reduce((known, run) => (isBetter(run, known) ? run : known), '')
     if (best === '') return null
     anyOf.push(best)
   }
@@ -59,7 +67,6 @@ function byteOfToken({ kinds, values }: OsregexAlternative, p: number): string {
 /** Runs of bytes that every match consumes one behind the other, folded. */
 function runsOf(alternative: OsregexAlternative, onlyLeading = false): readonly string[] {
   const { kinds, quantifiers, values } = alternative
-  // What a match may leave out at its end when a token took over from a token.
   const loose = takeOvers(alternative) === 'tokens'
   const limit = loose ? looseEnd(alternative) : firmEnd(alternative)
   const runs: string[] = []
@@ -95,21 +102,20 @@ function runsOf(alternative: OsregexAlternative, onlyLeading = false): readonly 
   return runs
 }
 
+/**
+ * Where the literals end that every match consumes when `looping` can be up anywhere: behind the last one, unless it is all that stands behind a last
+ * token without a quantifier, for the scan takes that for the quantifier and passes over both.
+ */
+function looseEnd({ text, kinds, quantifiers }: OsregexAlternative): number {
+  const end = text.length
+  const isTakenForQuantifier =
+    kinds[end - 1] === kindLiteral && kinds[end - 3] === kindToken && quantifiers[end - 3] === quantifierNone
+  return kinds.lastIndexOf(kindLiteral) + (isTakenForQuantifier ? 0 : 1)
+}
+
 /** Where the items end that every match consumes: behind the last literal, or nowhere before the end without loops. */
-function firmEnd({ text, kinds, quantifiers }: OsregexAlternative): number {
+export function firmEnd({ text, kinds, quantifiers }: OsregexAlternative): number {
   return quantifiers.some((quantifier) => quantifier !== quantifierNone)
     ? kinds.lastIndexOf(kindLiteral) + 1
     : text.length
-}
-
-/** Where the items begin that a match may leave out: the last two, and all quantified ones before those. */
-function looseEnd({ text, kinds, quantifiers }: OsregexAlternative): number {
-  const starts: number[] = []
-  for (let p = 0; p < text.length; ) {
-    starts.push(p)
-    p += kinds[p] === kindToken ? (quantifiers[p] === quantifierNone ? 2 : 3) : 1
-  }
-  let at = starts.length - 2
-  while (at > 0 && kinds[starts[at - 1] ?? 0] !== kindLiteral) at--
-  return starts[Math.max(at, 0)] ?? 0
 }

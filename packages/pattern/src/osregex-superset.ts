@@ -1,7 +1,10 @@
 /**
  * A quick native test that every match of an osregex passes: the scan of engine.md 6.4 consumes a gapless run of bytes, each fitting an item of the
- * pattern in order, so a piece of the pattern, read as an ordinary regular expression, must match too. It may also match where the osregex does not.
+ * pattern in order, so a piece of the pattern, read as an ordinary regular expression, must match too. It may also match where the osregex does not. What may be
+ * left over at the subject's end is no part of the piece; and where a token may take over from a token, tokens are passed over without a byte, so there is none.
  */
+import { takeOvers } from './osregex-code.ts'
+import { firmEnd } from './osregex-literals.ts'
 import {
   kindLiteral,
   kindParen,
@@ -42,12 +45,14 @@ export function supersetOf(alternatives: readonly OsregexAlternative[]): RegExp 
   return new RegExp(pieces.join('|'))
 }
 
-function pieceOf({ text, anchoredStart, kinds, quantifiers, values }: OsregexAlternative): string | null {
-  if (anchoredStart) return null
+function pieceOf(alternative: OsregexAlternative): string | null {
+  const { anchoredStart, kinds, quantifiers, values } = alternative
+  if (anchoredStart || takeOvers(alternative) === 'tokens') return null
+  const end = firmEnd(alternative)
   let piece = ''
   let kept = ''
   let fixed = 0
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < end; ) {
     const kind = kinds[at]
     if (kind === kindParen) {
       at++

@@ -74,9 +74,16 @@ describe('osregex', () => {
     ['\\s is a blank', 'a\\sb', { anyOf: ['a b'], fold: true }],
     ['one for each alternative', 'foo|BAR\\d', { anyOf: ['foo', 'bar'], fold: true }],
     ['none when an alternative has none', 'foo|\\d', null],
+    ['the rarer of single bytes, though tokens take over', '\\p*\\w+:\\d+\\s+%', { anyOf: ['%'], fold: true }],
+    ['no literal that is taken for a quantifier', '(\\p+\\D)\\da', null],
     ['no token behind the last literal', '(\\s*)\\$\\t*$', null],
   ] as const)('necessary literals: %s', (_, source, needs) => {
     expect(compiled(source).needs).toEqual(needs)
+  })
+
+  test('a quick test before the scan lets through what ends early', () => {
+    // A token that took over leaves the last one to be passed over at the subject's end.
+    expect(compiled('\\W+(\\D)ab(\\d)').end(': aba')).toBe(4)
   })
 
   test('an anchored pattern names its start', () => {

@@ -229,11 +229,16 @@ function collect({ parenCount }: OsregexAlternative, subject: string, groups: st
   }
 }
 
+/** So many alternatives are dearer to try in turn than a literal is to look for, even if each is anchored. */
+const manyAlternatives = 4
+
 /** A literal to look for first, where the matcher itself could not see soon that there is nothing to find. */
 function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subject: string) => boolean) | null {
-  const dear = alternatives.some(
-    ({ anchoredStart, quantifiers }) => !anchoredStart && quantifiers.some((quantifier) => quantifier !== 0),
-  )
+  const dear =
+    alternatives.length >= manyAlternatives ||
+    alternatives.some(
+      ({ anchoredStart, quantifiers }) => !anchoredStart && quantifiers.some((quantifier) => quantifier !== 0),
+    )
   if (!dear) return null
   const literals = literalFilter(needs, 3)
   // V8 finds the beginnings of its own expressions soon.
