@@ -104,11 +104,22 @@ function messageText(change: FileChange): string {
       : {}),
     ...(change.hardLinks.length > 0 ? { hard_links: change.hardLinks.map(shownText) } : {}),
     ...auditMember(actor),
-    ...(actor?.pod !== undefined ? { kubernetes: actor.pod } : {}),
+    ...(actor?.pod !== undefined ? { kubernetes: kubernetesOf(actor.pod) } : {}),
     ...(contentChanges !== null ? { content_changes: contentChanges } : {}),
     ...(tags !== '' ? { tags: shownText(tags) } : {}),
   }
   return JSON.stringify({ type: 'event', data })
+}
+
+/** The same shape as the logs of a container have, so that one search finds both. */
+function kubernetesOf({ namespace, pod, podUid, container, containerId }: PodFacts): Record<string, unknown> {
+  const known = (members: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(members).filter(([, value]) => value !== ''))
+  return {
+    ...known({ namespace }),
+    pod: known({ name: pod, uid: podUid }),
+    container: known({ name: container, id: containerId }),
+  }
 }
 
 /** `scan_start` or `scan_end`. */

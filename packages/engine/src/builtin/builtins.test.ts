@@ -125,6 +125,23 @@ describe('FIM', () => {
     expect(text).toMatch(/\nTags:\n - a\n - b\n/)
   })
 
+  test('the pod of the program that made the change is under data', () => {
+    const kubernetes = {
+      namespace: 'shop',
+      pod: { name: 'web-5d9', uid: 'u-1' },
+      container: { name: 'nginx', id: 'c1' },
+      other: { deep: 'not taken' },
+    }
+    const { json } = send(fimRules, '8', fim({ type: 'added', attributes, kubernetes }))
+    const { other, ...taken } = kubernetes
+    expect(other).toBeDefined()
+    expect(json.data).toEqual({ kubernetes: taken })
+    expect(json.syscheck.path).toBe('/etc/x')
+    for (const none of [{}, { namespace: 7, pod: 'x' }, { pod: { name: '' } }]) {
+      expect(send(fimRules, '8', fim({ type: 'added', attributes, kubernetes: none })).json).not.toHaveProperty('data')
+    }
+  })
+
   test('fields serve rules', () => {
     const ids = ['/etc/x', '/srv/x'].map(
       (path) => send(fimRules, '8', fim({ path, type: 'deleted', attributes })).json.rule?.id,

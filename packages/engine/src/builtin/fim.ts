@@ -2,6 +2,7 @@
 import type { EventDecoder } from '../decode.ts'
 import type { Event } from '../event.ts'
 import { jsonText } from '../json-text.ts'
+import { nestedJson } from '../render.ts'
 import {
   claim,
   type JsonObject,
@@ -208,6 +209,22 @@ function fields(event: Event, { data, path, change, now, before, kind, attribute
   put(event, 'hash_full_path', textMember(data, 'index'))
   put(event, 'entry_type', kind)
   put(event, 'event_type', change)
+  kubernetesFields(event, objectMember(data, 'kubernetes'))
+}
+
+/** What our agent adds on a Kubernetes node: the pod of the program that made the change. Rules see it as fields, alerts have it under `data`. */
+const kubernetesTexts = ['namespace', 'pod.name', 'pod.uid', 'container.name', 'container.id'] as const
+
+function kubernetesFields(event: Event, facts: JsonObject | undefined): void {
+  if (facts === undefined) return
+  const known = kubernetesTexts.flatMap((key) => {
+    const [first = '', second] = key.split('.')
+    const value = second === undefined ? textMember(facts, first) : textMember(objectMember(facts, first), second)
+    return value === undefined || value === '' ? [] : [[`kubernetes.${key}`, value] as const]
+  })
+  if (known.length === 0) return
+  for (const [key, value] of known) put(event, key, value)
+  event.renderedData = nestedJson(known, false).slice(1, -1)
 }
 
 function shownPath(path: string): string {
