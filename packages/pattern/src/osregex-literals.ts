@@ -18,14 +18,18 @@ import {
   tokenLetters,
 } from './osregex-syntax.ts'
 
-/** Bytes that most texts hold, so that looking for one alone tells little. */
-const common = /^[ a-z0-9:.,/="'()[\]_-]$/
+/** Bytes that many texts hold, so that looking for them tells little. */
+const common = /[ a-z0-9:.,/="'()[\]_-]/g
 
-function isBetter(run: string, best: string): boolean {
-  return run.length > best.length || (run.length === 1 && best.length === 1 && common.test(best) && !common.test(run))
+function rareBytes(run: string): number {
+  return run.length - (run.match(common)?.length ?? 0)
 }
 
-/** The longest necessary literal of each alternative, of single bytes a rare one; null when an alternative has none. */
+function isBetter(run: string, best: string): boolean {
+  return run.length > best.length || (run.length === best.length && rareBytes(run) > rareBytes(best))
+}
+
+/** The longest necessary literal of each alternative, among equally long ones a rare one; null when an alternative has none. */
 export function osregexNeeds(syntax: OsregexSyntax): Needs | null {
   const anyOf: string[] = []
   for (const alternative of syntax.alternatives) {
@@ -33,7 +37,9 @@ export function osregexNeeds(syntax: OsregexSyntax): Needs | null {
     if (best === '') return null
     anyOf.push(best)
   }
-  return { anyOf: [...new Set(anyOf)], fold: true }
+  const each = [...new Set(anyOf)]
+  // One that holds another says nothing more.
+  return { anyOf: each.filter((text) => !each.some((other) => other !== text && text.includes(other))), fold: true }
 }
 
 /** The literal that each alternative must begin with at the subject's start; null when one need not. */
