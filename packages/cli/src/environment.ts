@@ -8,3 +8,6 @@ export const showsStacks: boolean = process.env.DOGWATCH_DEBUG === '1'
 export function homeOf(flag: string | undefined): string {
   return homeFolder({ flag, variable: process.env.DOGWATCH_HOME })
 }
+
+/** What a program that takes our place has around it. */
+export const ownEnvironment: Readonly<Record<string, string | undefined>> = process.env

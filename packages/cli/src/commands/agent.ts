@@ -1,5 +1,5 @@
 /** `dogwatch agent`: the agent of this host in the foreground. */
-import { agentMain, agentNodeFlags } from '@dogwatch/agent'
+import { agentMain, agentNodeEnvironment, agentNodeFlags } from '@dogwatch/agent'
 import { addExamples, type CommandModule, collect, wholeNumber } from '../command.ts'
 import { exitCodes } from '../failure.ts'
 import { runInPlace } from '../run-in-place.ts'
@@ -24,7 +24,7 @@ export const command: CommandModule = {
             .flat()
             .flatMap((one) => [`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, String(one)]),
         )
-        const code = await runInPlace([...agentNodeFlags, agentMain, ...flags])
+        const code = await runInPlace([...agentNodeFlags, agentMain, ...flags], agentNodeEnvironment)
         finish(code === 0 ? exitCodes.ok : code === 2 ? exitCodes.usage : exitCodes.impossible)
       })
     addExamples(command, [
