@@ -202,13 +202,13 @@ export class Agent {
   }
 
   #readConf(isFirst: boolean): AgentConf {
-    const own = this.#path('etc/ossec.conf')
+    const own = this.#options.flags?.config ?? this.#path('etc/ossec.conf')
     if (!existsSync(own)) this.#writeFirstConf(own)
     const texts: ConfText[] = [{ path: own, text: readFileSync(own, 'latin1'), isLocal: true }]
     const { agentConf } = this.#shared
     if (agentConf !== null) texts.push({ path: this.#path('etc/shared/agent.conf'), text: agentConf, isLocal: false })
     const name = readIdentity(this.#path('etc/client.keys'))?.name ?? this.#options.flags?.name ?? hostname()
-    const host = { name, os: unameText(), profiles: [] }
+    const host = { name, os: this.#uname(), profiles: [] }
     const { conf, problems } = readAgentConf(texts, host)
     const isOwn = ({ at }: { readonly at: { readonly file: string } }): boolean => at.file === own
     const errors = problems.filter(({ severity }) => severity === 'error')
@@ -225,6 +225,7 @@ export class Agent {
 
   #writeFirstConf(file: string): void {
     const { flags } = this.#options
+    if (flags?.config !== undefined) throw new ConfFailure(`${file} is not there`)
     if (flags?.manager === undefined) {
       throw new ConfFailure(`${file} is not there; name the manager (--manager ADDRESS), and one is written`)
     }
@@ -265,7 +266,7 @@ export class Agent {
   }
 
   async #startCollectors(): Promise<void> {
-    const { home, tell, environment } = this.#options
+    const { home, tell, environment, flags } = this.#options
     const send = this.#spool.append.bind(this.#spool)
     const { syscheck, sources } = this.#conf
     if (!syscheck.disabled && syscheck.directories.length > 0) {
@@ -277,6 +278,7 @@ export class Agent {
         send,
         tell,
         ownPaths: [byteText(join(home, 'queue'))],
+        hostRoot: flags?.hostRoot ?? '',
         ...(environment === undefined ? {} : { environment }),
       })
       await this.#fim.start()
@@ -424,10 +426,14 @@ export class Agent {
     return {}
   }
 
+  #uname(): string {
+    return unameText(this.#options.flags?.hostRoot)
+  }
+
   #keepAlive(address: string): string {
     const { agentConf } = this.#shared
     return keepAliveText({
-      uname: unameText(),
+      uname: this.#uname(),
       version: `Wazuh ${toldVersion}`,
       configSum: agentConf === null ? null : createHash('md5').update(agentConf, 'latin1').digest('hex'),
       labels: this.#conf.labels,

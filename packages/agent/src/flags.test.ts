@@ -5,6 +5,8 @@ import { type AgentFlags, readFlags } from './flags.ts'
 
 const none: AgentFlags = {
   home: undefined,
+  config: undefined,
+  hostRoot: undefined,
   manager: undefined,
   port: undefined,
   portEnrol: undefined,

@@ -5,6 +5,10 @@ import { parseArgs } from 'node:util'
 /** What a start may be told; it goes before what ossec.conf says. */
 export interface AgentFlags {
   readonly home: string | undefined
+  /** Absolute: the configuration, in place of etc/ossec.conf in the home. */
+  readonly config: string | undefined
+  /** Absolute: where a container has the host's files, for names of users and of the system. */
+  readonly hostRoot: string | undefined
   readonly manager: string | undefined
   /** Port of the manager's channel. */
   readonly port: number | undefined
@@ -26,6 +30,7 @@ configuration anew. What flags say goes before etc/ossec.conf of the home; witho
 
 Options:
   --home <dir>            home folder (default: $DOGWATCH_HOME, else ./var/agent in a checkout, else /var/lib/dogwatch-agent)
+  --config <file>         the configuration (default: etc/ossec.conf in the home)
   --manager <address>     the manager, a name or an address
   --port <port>           port of its channel (default 1514)
   --port-enrol <port>     port of its enrolment (default 1515)
@@ -33,6 +38,7 @@ Options:
   --token-file <file>     service-account token that proves the node on Kubernetes
   --group <name>          group to be in; may be given several times
   --name <name>           name to enrol with (default: the host name)
+  --host-root <dir>       in a container: where the host's files are mounted
   -h, --help              this text
 
 Examples:
@@ -52,6 +58,8 @@ export function readFlags(argv: readonly string[]): FlagsReading {
       args: [...argv],
       options: {
         home: text,
+        config: text,
+        'host-root': text,
         manager: text,
         port: text,
         'port-enrol': text,
@@ -68,6 +76,8 @@ export function readFlags(argv: readonly string[]): FlagsReading {
     return {
       flags: {
         home: values.home,
+        config: path(values.config),
+        hostRoot: path(values['host-root']),
         manager: values.manager,
         port: portOf('--port', values.port),
         portEnrol: portOf('--port-enrol', values['port-enrol']),

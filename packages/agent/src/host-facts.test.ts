@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { keepAliveText, parseKeepAlive } from '@dogwatch/protocol'
 import { expect, test } from 'vitest'
 import { systemText, unameText } from './host-facts.ts'
@@ -18,9 +21,22 @@ test.each(cases)('%s', (_says, osRelease, expected) => {
   )
 })
 
-test('a manager reads from it what it wants to know', () => {
-  const uname = unameText('NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n')
-  const says = { uname, version: 'Wazuh v4.14.7', configSum: null, labels: [], mergedSum: null, address: '10.0.0.1' }
+test('a manager reads from it what it wants to know, of the host rather than of the container', () => {
+  const root = mkdtempSync(join(tmpdir(), 'dogwatch-root-'))
+  mkdirSync(join(root, 'etc'))
+  writeFileSync(join(root, 'etc/hostname'), 'node-a\n')
+  writeFileSync(join(root, 'etc/os-release'), 'NAME="Flatcar"\nID=flatcar\nVERSION_ID="4230"\nVERSION_CODENAME=x\n')
+  const says = {
+    uname: unameText(root),
+    version: 'v',
+    configSum: null,
+    labels: [],
+    mergedSum: null,
+    address: '10.0.0.1',
+  }
+  rmSync(root, { recursive: true })
   const { system } = parseKeepAlive(Buffer.from(keepAliveText(says)))
-  expect(system).toMatchObject({ name: 'Debian GNU/Linux', platform: 'debian', version: '12', codename: 'bookworm' })
+  const expected = { name: 'Flatcar', platform: 'flatcar', version: '4230', codename: 'x', hostname: 'node-a' }
+  expect(system).toMatchObject(expected)
+  expect(unameText()).toContain(`|${hostname()} |`)
 })

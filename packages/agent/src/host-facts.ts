@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { hostname, machine, release, type, version } from 'node:os'
 
-/** `Linux |web1 |6.1.0 |#1 SMP … |x86_64 [Debian GNU/Linux|debian: 12 (bookworm)]`. */
-export function unameText(osRelease: string = readOsRelease()): string {
+/** `hostRoot`: where the host's files are mounted, '' for this system. `Linux |web1 |6.1.0 |#1 SMP … |x86_64 [Debian GNU/Linux|debian: 12 (bookworm)]`. */
+export function unameText(hostRoot = ''): string {
+  const osRelease = firstText([`${hostRoot}/etc/os-release`, `${hostRoot}/usr/lib/os-release`])
+  // A container has a name of its own.
+  const name = hostRoot === '' ? hostname() : firstText([`${hostRoot}/etc/hostname`]).trim() || hostname()
   const bare = (text: string): string => text.replace(/[|\n\r[\]]/g, ' ')
-  return `${bare(type())} |${bare(hostname())} |${bare(release())} |${bare(version())} |${bare(machine())} [${systemText(osRelease)}]`
+  return `${bare(type())} |${bare(name)} |${bare(release())} |${bare(version())} |${bare(machine())} [${systemText(osRelease)}]`
 }
 
 /** `Debian GNU/Linux|debian: 12 (bookworm)` of the text of /etc/os-release. */
@@ -18,8 +21,8 @@ export function systemText(osRelease: string): string {
   return `${value('NAME') || 'Linux'}|${value('ID') || 'linux'}: ${value('VERSION_ID') || release()}${codename === '' ? '' : ` (${codename})`}`
 }
 
-function readOsRelease(): string {
-  for (const file of ['/etc/os-release', '/usr/lib/os-release']) {
+function firstText(files: readonly string[]): string {
+  for (const file of files) {
     try {
       return readFileSync(file, 'utf8')
     } catch {

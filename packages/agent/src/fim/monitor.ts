@@ -35,6 +35,8 @@ export interface MonitorOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly ownPaths?: readonly string[]
   readonly host?: HostPaths
+  /** Folder that holds the host's etc/passwd; '' for this system's own. */
+  readonly hostRoot?: string
 }
 
 /** How long a hint waits for the audit to tell who did it, in milliseconds. */
@@ -49,7 +51,7 @@ const seenMax = 16_384
 
 export class FimMonitor {
   readonly #options: MonitorOptions
-  readonly #names = new Names()
+  readonly #names: Names
   readonly #actors = new Actors()
   readonly #seen = new Map<number, Actor>()
   readonly #baseline: Baseline
@@ -66,6 +68,7 @@ export class FimMonitor {
   constructor(options: MonitorOptions) {
     const { config, dir, send, tell } = options
     this.#options = options
+    this.#names = new Names(options.hostRoot)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     const file = join(dir, 'baseline.db')
     if (!config.alertsAfterRestart) for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })

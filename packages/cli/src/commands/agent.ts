@@ -11,6 +11,7 @@ export const command: CommandModule = {
   define(command, { finish }) {
     command
       .option('--home <dir>', agentHomeText)
+      .option('--config <file>', 'the configuration (default: etc/ossec.conf in the home)')
       .option('--manager <address>', 'the manager, a name or an address')
       .option('--port <port>', 'port of its channel (default 1514)', wholeNumber(1, 65_535))
       .option('--port-enrol <port>', 'port of its enrolment (default 1515)', wholeNumber(1, 65_535))
@@ -18,6 +19,7 @@ export const command: CommandModule = {
       .option('--token-file <file>', 'service-account token that proves the node on Kubernetes')
       .option('--group <name>', 'group to be in; may be given several times', collect)
       .option('--name <name>', 'name to enrol with (default: the host name)')
+      .option('--host-root <dir>', 'in a container: where the host’s files are mounted')
       .action(async (options: Readonly<Record<string, string | number | readonly string[]>>) => {
         const flags = Object.entries(options).flatMap(([name, value]) =>
           [value]
