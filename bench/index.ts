@@ -14,6 +14,10 @@ const benches: Readonly<Record<string, { readonly says: string; readonly load: (
     says: 'alerts taken in per second, and answers while more arrive [--alerts 1000000] [--seconds 20]',
     load: () => import('./store.ts'),
   },
+  fim: {
+    says: 'first scan and rescan of the agent against AIDE with the same digests [--tree /usr] [--rounds 2] [--idle 30]',
+    load: () => import('./fim.ts'),
+  },
 }
 
 interface Bench {
