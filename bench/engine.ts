@@ -69,7 +69,7 @@ function measure(kind: string, { events, threads }: Wanted, ruleset: string, fol
   const child = spawnSync(
     process.execPath,
     [
-      join(root, 'packages/cli/src/main.ts'),
+      join(root, 'bin/dogwatch'),
       ...['analyze', '--ruleset', ruleset, '--in', input, '--format', 'queue'],
       ...['--out', out, '--archives', '--threads', String(threads)],
     ],

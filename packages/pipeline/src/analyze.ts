@@ -18,7 +18,7 @@ import { formatProblem, type Problem } from '@dogwatch/schema'
 import { CorrelateStage } from './correlate-stage.ts'
 import { compile, type EngineSettings } from './engine-parts.ts'
 import { type LineReader, openLines } from './file-lines.ts'
-import { collectGarbage, limitYoungGeneration } from './heap.ts'
+import { collectGarbage } from './heap.ts'
 import { MatchPool } from './match-pool.ts'
 import type { MatchPart } from './match-stage.ts'
 import { type LineFormat, MatchStage } from './match-stage.ts'
@@ -87,7 +87,6 @@ const progressMs = 500
 /** See the head of this file. */
 export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigures> {
   const started = performance.now()
-  limitYoungGeneration(options.threads === 1)
   const settings: EngineSettings = {
     managerName: options.managerName ?? hostname(),
     outputs: { alertsJson: true, alertsText: false, archivesJson: options.archives, archivesText: false },
