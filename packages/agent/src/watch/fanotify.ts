@@ -3,15 +3,16 @@
  * entry by its name, and the process (fanotify(7), FAN_REPORT_DFID_NAME, Linux 5.9). Needs CAP_SYS_ADMIN and
  * CAP_DAC_READ_SEARCH. In go paths, out come hints. A file system that cannot be marked is given back with the reason.
  */
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs'
 import { bytesOf, isWithin, joinPath } from '../bytes.ts'
 import { readMounts } from '../fim/mounts.ts'
-import { type Kernel, KernelError, loadKernel, type Waiter } from './kernel.ts'
+import { type Kernel, KernelError, loadKernel } from './kernel.ts'
+import { KernelQueue } from './kernel-queue.ts'
 import type { Watcher, WatcherOptions, WatchTarget } from './watcher.ts'
 
 const initFlags = 0x1 | 0x2 | 0x400 | 0x800 // CLOEXEC, NONBLOCK, REPORT_DIR_FID, REPORT_NAME
 const markAddFilesystem = 0x1 | 0x100
-const markFlush = 0x80 | 0x100
+const markRemoveFilesystem = 0x2 | 0x100
 const event = {
   modify: 0x2,
   attrib: 0x4,
@@ -88,8 +89,6 @@ function readPlace(info: Buffer): Pick<FanotifyEvent, 'fsid' | 'handle' | 'name'
 
 /** Most folder names remembered. */
 const foldersMax = 20_000
-/** How long events may gather, in milliseconds: alike ones become one in the kernel. */
-const gatherMs = 5
 
 /** Opens fanotify. Throws KernelError where it is not allowed or not there. */
 export function openFanotify(options: WatcherOptions): Watcher {
@@ -103,24 +102,27 @@ class Fanotify implements Watcher {
   readonly #kernel: Kernel
   readonly #fd: number
   readonly #options: WatcherOptions
-  readonly #waiter: Waiter
-  readonly #buffer = Buffer.allocUnsafeSlow(64 * 1024)
+  readonly #queue: KernelQueue
   /** A descriptor on each marked file system; which of them a handle belongs to is found by trying, then remembered. */
   #mounts: readonly number[] = []
   readonly #mountOfFsid = new Map<string, number>()
   /** Folder handle → path, or null for a folder that is none of ours. */
   readonly #folders = new Map<string, string | null>()
+  /** Marked places and their devices. */
+  #marked: ReadonlyMap<string, bigint> = new Map()
   #targets: readonly WatchTarget[] = []
-  #isClosed = false
-  readonly #loop: Promise<void>
 
   constructor(kernel: Kernel, fd: number, options: WatcherOptions) {
     this.#kernel = kernel
     this.#fd = fd
     this.#options = options
-    this.#waiter = kernel.waiter(fd)
-    this.#loop = this.#run().catch((error: unknown) => {
-      options.onProblem(`fanotify ended: ${String(error)}`)
+    this.#queue = new KernelQueue(kernel, {
+      name: this.kind,
+      fd,
+      take: (events) => {
+        for (const one of parseFanotify(events)) this.#take(one)
+      },
+      onProblem: options.onProblem,
     })
   }
 
@@ -131,12 +133,7 @@ class Fanotify implements Watcher {
     for (const mount of this.#mounts) closeSync(mount)
     const refused = new Map<string, string>()
     const mounts: number[] = []
-    const marked = new Set<string>()
-    try {
-      this.#kernel.fanotifyMark(this.#fd, markFlush, 0, '/')
-    } catch {
-      // Nothing was marked.
-    }
+    const marked = new Map<string, bigint>()
     const allMounts = readMounts().map(({ path }) => path)
     for (const { path } of targets) {
       const below = allMounts.filter(
@@ -144,11 +141,11 @@ class Fanotify implements Watcher {
       )
       for (const place of [path, ...below]) {
         if (marked.has(place)) continue
-        marked.add(place)
         let mountFd: number | null = null
         try {
           mountFd = openSync(bytesOf(place), constants.O_RDONLY | constants.O_NONBLOCK)
           this.#kernel.fanotifyMark(this.#fd, markAddFilesystem, mask, place)
+          marked.set(place, fstatSync(mountFd, { bigint: true }).dev)
           mounts.push(mountFd)
         } catch (error) {
           if (mountFd !== null) closeSync(mountFd)
@@ -156,30 +153,29 @@ class Fanotify implements Watcher {
         }
       }
     }
+    this.#unmark(marked)
     this.#mounts = mounts
     return refused
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#waiter.close()
-    await this.#loop
-    for (const mount of this.#mounts) closeSync(mount)
-    this.#mounts = []
+  /** Takes marks off file systems that have no target any more. The others stay: between two marks events would be lost. */
+  #unmark(marked: ReadonlyMap<string, bigint>): void {
+    const needed = new Set(marked.values())
+    for (const [place, dev] of this.#marked) {
+      if (needed.has(dev)) continue
+      try {
+        this.#kernel.fanotifyMark(this.#fd, markRemoveFilesystem, mask, place)
+      } catch {
+        // Unmounted meanwhile: the mark went with it.
+      }
+    }
+    this.#marked = marked
   }
 
-  async #run(): Promise<void> {
-    while (!this.#isClosed) {
-      const isReady = await this.#waiter.wait()
-      if (this.#isClosed) return
-      if (!isReady) continue
-      for (;;) {
-        const length = this.#kernel.read(this.#fd, this.#buffer)
-        if (length === 0) break
-        for (const one of parseFanotify(this.#buffer.subarray(0, length))) this.#take(one)
-      }
-      await new Promise((resolve) => setTimeout(resolve, gatherMs))
-    }
+  async close(): Promise<void> {
+    await this.#queue.close()
+    for (const mount of this.#mounts) closeSync(mount)
+    this.#mounts = []
   }
 
   #take({ mask: what, pid, fsid, handle, name }: FanotifyEvent): void {

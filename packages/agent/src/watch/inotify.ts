@@ -5,7 +5,8 @@
 import { dirname } from 'node:path/posix'
 import { isWithin, joinPath, shownText } from '../bytes.ts'
 import { walkFolders } from '../fim/walk.ts'
-import { type Kernel, KernelError, loadKernel, type Waiter } from './kernel.ts'
+import { type Kernel, KernelError, loadKernel } from './kernel.ts'
+import { KernelQueue } from './kernel-queue.ts'
 import type { Watcher, WatcherOptions, WatchTarget } from './watcher.ts'
 
 const initFlags = 0o2004000 // IN_NONBLOCK, IN_CLOEXEC
@@ -61,8 +62,6 @@ export function parseInotify(buffer: Buffer): InotifyEvent[] {
   return events
 }
 
-const gatherMs = 5
-
 /** Opens inotify. Throws KernelError when no instance is left. */
 export function openInotify(options: WatcherOptions): Watcher {
   const kernel = loadKernel()
@@ -74,22 +73,23 @@ class Inotify implements Watcher {
   readonly #kernel: Kernel
   readonly #fd: number
   readonly #options: WatcherOptions
-  readonly #waiter: Waiter
-  readonly #buffer = Buffer.allocUnsafeSlow(64 * 1024)
+  readonly #queue: KernelQueue
   readonly #folders = new Map<number, string>()
   readonly #watches = new Map<string, number>()
   #targets: readonly WatchTarget[] = []
-  #isClosed = false
   #hasToldLimit = false
-  readonly #loop: Promise<void>
 
   constructor(kernel: Kernel, fd: number, options: WatcherOptions) {
     this.#kernel = kernel
     this.#fd = fd
     this.#options = options
-    this.#waiter = kernel.waiter(fd)
-    this.#loop = this.#run().catch((error: unknown) => {
-      options.onProblem(`inotify ended: ${String(error)}`)
+    this.#queue = new KernelQueue(kernel, {
+      name: this.kind,
+      fd,
+      take: (events) => {
+        for (const one of parseInotify(events)) this.#take(one)
+      },
+      onProblem: options.onProblem,
     })
   }
 
@@ -106,10 +106,8 @@ class Inotify implements Watcher {
     return refused
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#waiter.close()
-    await this.#loop
+  close(): Promise<void> {
+    return this.#queue.close()
   }
 
   #addBelow(folder: string, depthMax: number): string | null {
@@ -146,20 +144,6 @@ class Inotify implements Watcher {
     this.#kernel.inotifyRemove(this.#fd, watch)
     this.#folders.delete(watch)
     this.#watches.delete(folder)
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#isClosed) {
-      const isReady = await this.#waiter.wait()
-      if (this.#isClosed) return
-      if (!isReady) continue
-      for (;;) {
-        const length = this.#kernel.read(this.#fd, this.#buffer)
-        if (length === 0) break
-        for (const one of parseInotify(this.#buffer.subarray(0, length))) this.#take(one)
-      }
-      await new Promise((resolve) => setTimeout(resolve, gatherMs))
-    }
   }
 
   #take({ watch, mask: what, name }: InotifyEvent): void {

@@ -36,8 +36,10 @@ for (const kind of ['fanotify', 'inotify'] as const) {
       let fim: ReturnType<TestHome['open']>
       let realtime: Realtime
       const events: FimEvent[] = []
+      let overflows = 0
       beforeEach(async () => {
         events.length = 0
+        overflows = 0
         home = new TestHome()
         mkdirSync(join(home.dir, 'sub'))
         writeFileSync(join(home.dir, 'old'), 'one\n')
@@ -54,7 +56,9 @@ for (const kind of ['fanotify', 'inotify'] as const) {
           rescan: async () => {
             await fim.examineBelow(home.dir, 'realtime')
           },
-          onOverflow: async () => {},
+          onOverflow: async () => {
+            overflows++
+          },
           tell: (message) => home.told.push(message),
         })
         expect([...realtime.start()]).toEqual([])
@@ -122,6 +126,14 @@ for (const kind of ['fanotify', 'inotify'] as const) {
         sh('for n in $(seq 100); do echo $n > f$n; done', home.dir)
         await told('added', 'f100')
         for (let n = 1; n <= 100; n++) await told('added', `f${n}`)
+      })
+
+      test('when the kernel’s queue overflows, that is told, and everything is compared', async () => {
+        // In one go: nobody reads the queue meanwhile, whose bound is 16,384 events.
+        for (let n = 0; n < 17_000; n++) writeFileSync(join(home.dir, `f${n}`), '')
+        await told('added', 'f16999')
+        expect(overflows).toBeGreaterThan(0)
+        expect(events.filter(({ type }) => type === 'added').length).toBe(17_000)
       })
     },
   )
