@@ -7,8 +7,7 @@
  * full_log with its comma, members up to `decoder`, members from `data` on with the line's end, the raw full_log, agent id, place line, text tail, first-time-seen key, host name, log, the correlation
  * values, the descriptions.
  */
-import { jsonText, needsEscape } from './json-text.ts'
-import './latin1.ts'
+import { ByteText } from './byte-text.ts'
 
 export interface MatchBatch {
   readonly count: number
@@ -74,15 +73,10 @@ export const nodeWords = 4
 export const dropReasons = ['format', 'firewall-incomplete', 'no-event'] as const
 export type DropReason = (typeof dropReasons)[number]
 
-const quote = 34
-const backslash = 92
-
 /** Collects events; grows as needed, so the caller bounds a batch by count and bytes. */
-export class MatchWriter {
+export class MatchWriter extends ByteText {
   words = new Int32Array(16_384)
   wordCount = 0
-  bytes = Buffer.allocUnsafeSlow(1 << 18)
-  byteLength = 0
   count = 0
 
   /** Room for so many more words; `words` may be another array afterwards. */
@@ -91,57 +85,6 @@ export class MatchWriter {
     const larger = new Int32Array(Math.max(this.words.length * 2, this.wordCount + more))
     larger.set(this.words.subarray(0, this.wordCount))
     this.words = larger
-  }
-
-  #reserveBytes(more: number): void {
-    const end = this.byteLength + more
-    if (end <= this.bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end))
-    this.bytes.copy(larger, 0, 0, this.byteLength)
-    this.bytes = larger
-  }
-
-  /** Appends a latin1 text, one byte a code unit. */
-  text(text: string): void {
-    this.#reserveBytes(text.length)
-    this.bytes.latin1Write(text, this.byteLength)
-    this.byteLength += text.length
-  }
-
-  /** Appends a latin1 text as a JSON string: what `jsonText` gives, without making that text. */
-  json(text: string): void {
-    if (needsEscape(text)) this.#escaped(text)
-    else {
-      this.#reserveBytes(text.length + 2)
-      const { bytes } = this
-      const at = this.byteLength
-      bytes[at] = quote
-      bytes.latin1Write(text, at + 1)
-      bytes[at + 1 + text.length] = quote
-      this.byteLength = at + text.length + 2
-    }
-  }
-
-  /** The text is put where it cannot be overtaken (each byte becomes two at most) and escaped from there. */
-  #escaped(text: string): void {
-    const { length } = text
-    this.#reserveBytes(length * 2 + 2)
-    const { bytes } = this
-    let to = this.byteLength
-    bytes[to++] = quote
-    const end = to + length * 2
-    bytes.latin1Write(text, end - length)
-    for (let from = end - length; from < end; from++) {
-      const c = bytes[from] as number
-      if (c === quote || c === backslash) bytes[to++] = backslash
-      else if (c < 32) {
-        this.text(jsonText(text))
-        return
-      }
-      bytes[to++] = c
-    }
-    bytes[to++] = quote
-    this.byteLength = to
   }
 
   /** The batch, in buffers of its own; the writer is empty afterwards. */

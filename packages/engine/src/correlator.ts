@@ -559,7 +559,7 @@ export class Correlator {
 
   #writeAlert(rule: Rule, number: number, into: OutputBuffers): void {
     const { outputs } = this.#options
-    const start = into.alertsJson.length
+    const start = into.alertsJson.byteLength
     if (outputs.alertsJson) this.#writeJson(into.alertsJson, rule, number, false)
     if (outputs.alertsText) this.#writeText(into.alertsText, rule, number)
     into.alerts.push({
@@ -569,7 +569,7 @@ export class Correlator {
       level: rule.level,
       ruleId: rule.id,
       start,
-      end: into.alertsJson.length,
+      end: into.alertsJson.byteLength,
     })
   }
 

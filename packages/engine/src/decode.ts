@@ -164,7 +164,7 @@ export class EventDecoder {
     if (end === noMatch) return noMatch
     const { order } = decoder
     const count = Math.min(groups.length, order.length)
-    event.renderedData = null
+    event.rendered = null
     for (let n = 0; n < count; n++) {
       const target = order[n]
       const value = groups[n] as string

@@ -1,4 +1,5 @@
 /** One event while it is decoded and matched. A matcher reuses a single object, so nothing here outlives the next event. */
+import type { ByteText } from './byte-text.ts'
 import type { Decoder } from './decoder.ts'
 import { category, dynamicFieldsMax, type FieldSlots, staticFields } from './fields.ts'
 
@@ -34,8 +35,8 @@ export class Event {
   syscheckText = ''
   /** Compliance arrays that the event itself brings (spec: engine, part 13.2): name, values. */
   compliance: [string, string[]][] | null = null
-  /** The `data` object's dynamic part as JSON members, when the decoder made it on the way; null when it has to be rendered from the fields. */
-  renderedData: string | null = null
+  /** The `data` object's dynamic part as JSON members, when the decoder made it on the way; null when it has to be written from the fields. */
+  rendered: ByteText | null = null
   /** Rule set by the OSSECAlert plugin; -1 when none. */
   presetRule = -1
   readonly slots: FieldSlots
@@ -60,7 +61,7 @@ export class Event {
     this.syscheck = ''
     this.syscheckText = ''
     this.compliance = null
-    this.renderedData = null
+    this.rendered = null
     this.presetRule = -1
     this.#stamp++
     if (this.#stamps.length < this.slots.size) {

@@ -6,13 +6,14 @@
  * plain walk, which teaches. What is learnt is bounded, since keys are the sender's choice. On the way the alert's `data` members are put together
  * from the same slices, as long as no key repeats or reopens an object; else they are rendered later from the fields.
  */
+import { ByteText } from './byte-text.ts'
 import type { Event } from './event.ts'
 import { type FieldSlots, field, foldName, staticFields, staticIndex } from './fields.ts'
 import { printPlainArray } from './json-array.ts'
 import { numberText } from './json-number.ts'
 import { jsonText } from './json-text.ts'
 import { fieldJson, JsonReader, type JsonValue, printCompact, printFormatted } from './json-value.ts'
-import { ownCopy } from './latin1.ts'
+import { ownCopy, scratchBytes } from './latin1.ts'
 
 export interface JsonOptions {
   readonly jsonNull: 'string' | 'discard'
@@ -51,12 +52,14 @@ type StepKind = 'string' | 'number' | 'array' | 'literal' | 'end'
 
 interface Step {
   readonly separator: string
+  /** The same as bytes. */
+  readonly bytes: Uint8Array
   readonly kind: StepKind
   readonly literal: string
   readonly to: Leaf
   /** Output text between the leaf that was written last and this one, remembered for one such leaf. */
   from: Leaf | null
-  join: string
+  join: Uint8Array
   opened: readonly PathNode[]
 }
 
@@ -100,7 +103,7 @@ export class JsonDecoder {
   #stepCount = 0
   #stamp = 0
   #last: Leaf | null = null
-  #out = ''
+  readonly #out = new ByteText()
   #isLinear = true
 
   constructor(slots: FieldSlots, options: JsonOptions) {
@@ -115,7 +118,8 @@ export class JsonDecoder {
     const canRender = event.dynamicCount === 0 && !event.hasStatics
     this.#stamp++
     this.#last = null
-    this.#out = ''
+    // What an earlier decoder of this event wrote may still be wanted.
+    if (canRender) this.#out.byteLength = 0
     this.#isLinear = canRender
     const dynamicBefore = event.dynamicCount
     const statics = event.hasStatics ? [...event.statics] : null
@@ -126,30 +130,36 @@ export class JsonDecoder {
       else for (let n = 0; n < statics.length; n++) event.statics[n] = statics[n] ?? null
       this.#stamp++
       this.#last = null
-      this.#out = ''
+      if (canRender) this.#out.byteLength = 0
       this.#isLinear = canRender
       if (!this.#walk(event, text)) return
     }
-    const last = this.#last as Leaf | null
-    event.renderedData = this.#isLinear && canRender ? (last === null ? '' : this.#out + last.close) : null
+    if (!this.#isLinear || !canRender) {
+      event.rendered = null
+      return
+    }
+    this.#out.text((this.#last as Leaf | null)?.close ?? '')
+    event.rendered = this.#out
   }
 
   /** The learnt way; false when it leads nowhere (what was stored must then be taken back). */
   #follow(event: Event, text: string): boolean {
     if (event.dynamicCount > 0 || controlBytes.test(text)) return false
+    const bytes = scratchBytes(text)
+    const { length } = text
+    bytes[length] = quote
     let leaf = this.#start
     let at = 0
-    let nextSlash = text.indexOf('\\')
     for (;;) {
       const { steps } = leaf
       let step: Step | undefined
       for (let n = 0; n < steps.length; n++) {
         const candidate = steps[n] as Step
-        if (!text.startsWith(candidate.separator, at)) continue
+        if (!standsAt(candidate.bytes, bytes, at, length)) continue
         if (candidate.kind === 'number') {
-          const c = text.charCodeAt(at + candidate.separator.length)
+          const c = bytes[at + candidate.bytes.length] as number
           if (c !== 45 && !(c >= 48 && c <= 57)) continue
-        } else if (candidate.kind === 'array' && text.charCodeAt(at + candidate.separator.length) !== 91) continue
+        } else if (candidate.kind === 'array' && bytes[at + candidate.bytes.length] !== 91) continue
         step = candidate
         if (n > 0) {
           steps[n] = steps[n - 1] as Step
@@ -158,7 +168,7 @@ export class JsonDecoder {
         break
       }
       if (step === undefined) return false
-      at += step.separator.length
+      at += step.bytes.length
       switch (step.kind) {
         case 'end':
           return true
@@ -166,19 +176,21 @@ export class JsonDecoder {
           this.#store(event, step, step.to, step.literal, `"${step.literal}"`)
           break
         case 'string': {
-          const quote = text.indexOf('"', at)
-          if (quote === -1) return false
-          if (nextSlash !== -1 && nextSlash < at) nextSlash = text.indexOf('\\', at)
-          if (nextSlash !== -1 && nextSlash < quote) {
-            const reader = new JsonReader(text, at - 1)
+          const from = at
+          let c = bytes[at] as number
+          while (c !== quote && c !== backslash) c = bytes[++at] as number
+          if (at >= length) return false
+          if (c === backslash) {
+            const reader = new JsonReader(text, from - 1)
             const value = reader.string()
             if (value === null) return false
             at = reader.at
             this.#store(event, step, step.to, value, value.charCodeAt(0) === 91 ? fieldJson(value) : jsonText(value))
           } else {
-            const value = text.slice(at, quote)
-            this.#store(event, step, step.to, value, value.charCodeAt(0) === 91 ? fieldJson(value) : `"${value}"`)
-            at = quote + 1
+            const value = text.slice(from, at)
+            at++
+            if (bytes[from] === 91) this.#store(event, step, step.to, value, fieldJson(value))
+            else if (this.#opens(event, step, step.to, value)) this.#out.copy(bytes, from - 1, at)
           }
           break
         }
@@ -199,7 +211,7 @@ export class JsonDecoder {
             this.#store(event, step, step.to, raw.replaceAll('","', '", "'), raw.replaceAll('", "', '","'))
             break
           }
-          if (nextSlash !== -1 && nextSlash < at) nextSlash = text.indexOf('\\', at)
+          const nextSlash = text.indexOf('\\', at)
           const plain = this.#options.jsonArray === 'array' ? printPlainArray(text, at, nextSlash) : null
           if (plain !== null) {
             at = plain.end
@@ -347,13 +359,28 @@ export class JsonDecoder {
     if (separator.length > separatorLengthMax || from.steps.length >= stepsOfLeafMax || this.#stepCount >= stepsMax)
       return null
     if (to !== this.#start && !this.#leaves.has(to.place)) return null
-    const step: Step = { separator: ownCopy(separator), kind, literal, to, from: null, join: '', opened: [] }
+    const own = ownCopy(separator)
+    const step: Step = {
+      separator: own,
+      bytes: Buffer.from(own, 'latin1'),
+      kind,
+      literal,
+      to,
+      from: null,
+      join: noBytes,
+      opened: [],
+    }
     from.steps.push(step)
     this.#stepCount++
     return step
   }
 
   #store(event: Event, step: Step | null, leaf: Leaf, value: string, json: string): void {
+    if (this.#opens(event, step, leaf, value)) this.#out.text(json)
+  }
+
+  /** Stores a value; true when its JSON is to be written next. */
+  #opens(event: Event, step: Step | null, leaf: Leaf, value: string): boolean {
     if (leaf.target !== -1) {
       const dstuser = event.statics[field.dstuser] ?? ''
       const target = leaf.target === -2 ? (dstuser === '' ? field.dstuser : -1) : leaf.target
@@ -363,20 +390,20 @@ export class JsonDecoder {
         const node = this.#root.children.get(staticFields[target] as string) as PathNode
         if (node.stamp === this.#stamp) this.#isLinear = false
         node.stamp = this.#stamp
-        return
+        return false
       }
     }
-    if (!event.addDynamic(leaf.key, leaf.slot, value) || value === '' || !this.#isLinear) return
+    if (!event.addDynamic(leaf.key, leaf.slot, value) || value === '' || !this.#isLinear) return false
     const last = this.#last
-    let join: string
+    let join: Uint8Array
     let opened: readonly PathNode[]
-    if (step !== null && step.from === last && step.join !== '') {
+    if (step !== null && step.from === last && step.join.length > 0) {
       join = step.join
       opened = step.opened
     } else {
       const shared = last === null ? 0 : sharedParts(last, leaf)
       opened = leaf.nodes.slice(shared)
-      join = joinText(last, leaf, shared)
+      join = Buffer.from(joinText(last, leaf, shared), 'latin1')
       if (step !== null) {
         step.from = last
         step.join = join
@@ -387,17 +414,30 @@ export class JsonDecoder {
       const node = opened[n] as PathNode
       if (node.stamp === this.#stamp) {
         this.#isLinear = false
-        return
+        return false
       }
       node.stamp = this.#stamp
     }
     if (opened.length === 0) {
       this.#isLinear = false
-      return
+      return false
     }
     this.#last = leaf
-    this.#out += join + json
+    this.#out.copy(join, 0, join.length)
+    return true
   }
+}
+
+const quote = 34
+const backslash = 92
+const noBytes = new Uint8Array(0)
+
+/** Whether `part` stands in a text of `length` bytes at an offset. */
+function standsAt(part: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {
+  const { length: partLength } = part
+  if (at + partLength > length) return false
+  for (let n = 0; n < partLength; n++) if (part[n] !== bytes[at + n]) return false
+  return true
 }
 
 /** The place of a member: each key behind its length, so that dots in keys are no doubt. */

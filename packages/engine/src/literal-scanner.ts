@@ -5,7 +5,7 @@
  * out; items that are left may still fail.
  */
 import type { Needs } from '@dogwatch/pattern'
-import './latin1.ts'
+import { scratchBytes } from './latin1.ts'
 
 /** Longest window, and the shortest literal worth looking for, in bytes: with less, the steps are too short to pay. */
 const windowLengthMax = 8
@@ -17,21 +17,6 @@ interface Literal {
   /** Offset of the window in the literal. */
   readonly windowAt: number
   readonly items: number[]
-}
-
-/** A text is copied here to be scanned: reading bytes of a string costs three times as much as the copy and the reading together. */
-let scratch = Buffer.allocUnsafeSlow(1 << 16)
-/** Longer texts get a buffer of their own for the time of the scan. */
-const scratchLengthMax = 1 << 20
-
-function bytesOf(text: string): Buffer {
-  let bytes = scratch
-  if (text.length > bytes.length) {
-    bytes = Buffer.allocUnsafeSlow(text.length)
-    if (text.length <= scratchLengthMax) scratch = bytes
-  }
-  bytes.latin1Write(text, 0)
-  return bytes
 }
 
 /** Lower case of ASCII letters, every other byte itself. */
@@ -106,7 +91,7 @@ export class LiteralScanner {
     if (window === 0) return stamp
     const steps = this.#steps
     const tails = this.#tails
-    const bytes = bytesOf(text)
+    const bytes = scratchBytes(text)
     const last = text.length - 1
     let at = from + window - 2
     while (at < last) {

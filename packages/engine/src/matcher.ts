@@ -20,7 +20,15 @@ import { Event } from './event.ts'
 import { category, field } from './fields.ts'
 import './latin1.ts'
 import { predecode } from './predecode.ts'
-import { type AgentFacts, agentJson, geoMembers, membersAfter, membersBefore, place, textTail } from './render.ts'
+import {
+  type AgentFacts,
+  place,
+  textTail,
+  writeAgent,
+  writeGeo,
+  writeMembersAfter,
+  writeMembersBefore,
+} from './render.ts'
 import type { Rule } from './rule.ts'
 import { RuleFilter } from './rule-filter.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -348,21 +356,29 @@ export class Matcher {
     const { words } = into
     words[at + header.category] = event.category
     words[at + header.preset] = isPreset ? (this.#ruleset.byId.get(event.presetRule)?.index ?? -1) : -1
-    let text = ''
     const put = (slot: number, piece: string): void => {
       words[at + slot] = piece.length
-      text += piece
+      into.text(piece)
     }
     if ((outputs.archivesJson && (flags & eventFlags.keepAlive) === 0) || (isAlert && outputs.alertsJson)) {
-      put(header.agent, agentJson(event, this.#options.managerName, this.#options.agents?.(event.agentId)))
-      put(header.geo, geoMembers(event))
-      into.text(`${text}${fullLogOpen}`)
-      const from = into.byteLength
+      let from = into.byteLength
+      const end = (slot: number): void => {
+        words[at + slot] = into.byteLength - from
+        from = into.byteLength
+      }
+      writeAgent(event, this.#options.managerName, this.#options.agents?.(event.agentId), into)
+      end(header.agent)
+      writeGeo(event, into)
+      end(header.geo)
+      into.text(fullLogOpen)
       into.json(event.fullLog)
-      words[at + header.fullLog] = fullLogOpen.length + into.byteLength - from + 1
-      text = ','
-      put(header.before, membersBefore(event))
-      put(header.after, `${membersAfter(event)}${lineClose}`)
+      into.text(',')
+      end(header.fullLog)
+      writeMembersBefore(event, into)
+      end(header.before)
+      writeMembersAfter(event, into)
+      into.text(lineClose)
+      end(header.after)
     }
     const wantsRaw = (isAlert && this.#isRemembered) || outputs.archivesText
     if (wantsRaw) put(header.raw, event.fullLog)
@@ -379,17 +395,16 @@ export class Matcher {
       if (value === null) continue
       words[word++] = number
       words[word++] = value.length
-      text += value
+      into.text(value)
       count++
     }
     words[at + header.valueCount] = count
     words[at + header.nodeCount] = this.#nodeEnd / nodeWords
     const nodes = this.#nodes
     for (let n = 0; n < this.#nodeEnd; n++) words[word++] = nodes[n] as number
-    for (const description of this.#descriptions) text += description
+    for (const description of this.#descriptions) into.text(description)
     words[at + header.size] = word - at
     into.wordCount = word
-    into.text(text)
   }
 
   /** Value of a correlation field; null when the event has none. */

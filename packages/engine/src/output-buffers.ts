@@ -1,5 +1,5 @@
 /** Whole lines for the four files, as the correlator writes them; the caller takes the bytes away and puts them on disk. */
-import './latin1.ts'
+import { ByteText } from './byte-text.ts'
 
 export interface AlertInfo {
   readonly id: string
@@ -24,39 +24,16 @@ export interface TakenOutput {
 /** A sink that has grown beyond this does not keep its buffer. */
 const keptLengthMax = 8 << 20
 
-/** A growing byte buffer. */
-export class ByteSink {
-  bytes = Buffer.allocUnsafeSlow(1 << 16)
-  length = 0
-
-  reserve(more: number): void {
-    const end = this.length + more
-    if (end <= this.bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end))
-    this.bytes.copy(larger, 0, 0, this.length)
-    this.bytes = larger
-  }
-
-  /** Appends a latin1 text, one byte a code unit. */
-  text(text: string): void {
-    this.reserve(text.length)
-    this.length += this.bytes.latin1Write(text, this.length)
-  }
-
-  copy(from: Buffer, start: number, end: number): void {
-    this.reserve(end - start)
-    from.copy(this.bytes, this.length, start, end)
-    this.length += end - start
-  }
-
+/** Bytes that are handed over from time to time. */
+export class ByteSink extends ByteText {
   take(): Buffer {
     return Buffer.from(this.lend())
   }
 
   /** What has been written, without a copy: good until something is written again. */
   lend(): Buffer {
-    const lent = this.bytes.subarray(0, this.length)
-    this.length = 0
+    const lent = this.bytes.subarray(0, this.byteLength)
+    this.byteLength = 0
     if (this.bytes.length > keptLengthMax) this.bytes = Buffer.allocUnsafeSlow(1 << 16)
     return lent
   }
@@ -70,7 +47,12 @@ export class OutputBuffers {
   alerts: AlertInfo[] = []
 
   get byteLength(): number {
-    return this.alertsJson.length + this.alertsText.length + this.archivesJson.length + this.archivesText.length
+    return (
+      this.alertsJson.byteLength +
+      this.alertsText.byteLength +
+      this.archivesJson.byteLength +
+      this.archivesText.byteLength
+    )
   }
 
   /** Hands over what has been written and begins anew. */

@@ -1,4 +1,5 @@
 /** The parts of an alert that depend on the event alone, in the bytes that the reference writes (spec: engine, parts 13 and 14). */
+import type { ByteText } from './byte-text.ts'
 import type { Event } from './event.ts'
 import { field, foldName, staticDataCount, staticFields } from './fields.ts'
 import { jsonText } from './json-text.ts'
@@ -11,16 +12,26 @@ export interface AgentFacts {
 }
 
 /** `"agent":{…}` or, for an agentless device, nothing (spec: engine, parts 13.3, 13.6). */
-export function agentJson(event: Event, managerName: string, facts: AgentFacts | undefined): string {
-  if (isAgentless(event)) return ''
+export function writeAgent(event: Event, managerName: string, facts: AgentFacts | undefined, into: ByteText): void {
+  if (isAgentless(event)) return
   const { location } = event
   const name = agentName(event, managerName)
-  let out = `"agent":{"id":${jsonText(event.agentId)}`
-  if (name !== null) out += `,"name":${jsonText(name)}`
+  into.text('"agent":{"id":')
+  into.json(event.agentId)
+  if (name !== null) {
+    into.text(',"name":')
+    into.json(name)
+  }
   const ip = facts?.ip ?? addressInLocation(location)
-  if (ip !== null) out += `,"ip":${jsonText(ip)}`
-  if (facts?.labels !== undefined) out += `,"labels":${nestedJson(Object.entries(facts.labels), true)}`
-  return `${out}}`
+  if (ip !== null) {
+    into.text(',"ip":')
+    into.json(ip)
+  }
+  if (facts?.labels !== undefined) {
+    into.text(',"labels":')
+    into.text(nestedJson(Object.entries(facts.labels), true))
+  }
+  into.text('}')
 }
 
 function agentName({ location, agentId }: Event, managerName: string): string | null {
@@ -47,32 +58,37 @@ function isAgentless(event: Event): boolean {
 }
 
 /** `"srcgeoip":…,"dstgeoip":…,` as far as they are known. */
-export function geoMembers({ hasStatics, statics }: Event): string {
-  if (!hasStatics) return ''
+export function writeGeo({ hasStatics, statics }: Event, into: ByteText): void {
+  if (!hasStatics) return
   const source = statics[field.srcgeoip] ?? null
   const target = statics[field.dstgeoip] ?? null
-  return `${source === null ? '' : `"srcgeoip":${jsonText(source)},`}${target === null ? '' : `"dstgeoip":${jsonText(target)},`}`
+  if (source !== null) into.text(`"srcgeoip":${jsonText(source)},`)
+  if (target !== null) into.text(`"dstgeoip":${jsonText(target)},`)
 }
 
-/** Members between full_log and `previous_log`: syscheck, predecoder, decoder; each with its trailing comma. */
-export function membersBefore(event: Event): string {
+/** Members between full_log and `previous_log`: syscheck, predecoder, decoder; each but the last with its trailing comma. */
+export function writeMembersBefore(event: Event, into: ByteText): void {
+  if (event.syscheck !== '') into.text(`"syscheck":${event.syscheck},`)
   const hostname = headerHost(event.fullLog)
-  const isHostOnly = hostname !== null && event.programName === null && event.timestamp === null
-  return `${event.syscheck === '' ? '' : `"syscheck":${event.syscheck},`}${isHostOnly ? '' : predecoderJson(event, hostname)}"decoder":${event.decoder === null ? '{}' : event.decoder.json}`
+  if (hostname === null || event.programName !== null || event.timestamp !== null)
+    writePredecoder(event, hostname, into)
+  into.text('"decoder":')
+  into.text(event.decoder === null ? '{}' : event.decoder.json)
 }
 
 /** Members from `data` on, each with its leading comma. */
-export function membersAfter(event: Event): string {
-  const data = dataJson(event)
-  let out = data === '' ? '' : `,"data":{${data}}`
+export function writeMembersAfter(event: Event, into: ByteText): void {
+  writeData(event, into)
   const hostname = headerHost(event.fullLog)
   if (hostname !== null && event.programName === null && event.timestamp === null)
-    out += `,"predecoder":{"hostname":${jsonText(hostname)}}`
-  out += `,"location":${jsonText(shownLocation(event.location))}`
+    into.text(`,"predecoder":{"hostname":${jsonText(hostname)}}`)
+  into.text(',"location":')
+  into.json(shownLocation(event.location))
   const agentless = isAgentless(event) ? agentlessShape.exec(event.location) : null
   if (agentless !== null)
-    out += `,"agentless":{"script":${jsonText(agentless[1] ?? '')},"user":${jsonText(agentless[2] ?? '')},"host":${jsonText(agentless[3] ?? '')}}`
-  return out
+    into.text(
+      `,"agentless":{"script":${jsonText(agentless[1] ?? '')},"user":${jsonText(agentless[2] ?? '')},"host":${jsonText(agentless[3] ?? '')}}`,
+    )
 }
 
 /** Text after the first `>` of an agent's location, else the location. */
@@ -93,44 +109,74 @@ function headerHost(fullLog: string): string | null {
   return hostShape.exec(fullLog)?.[1] ?? null
 }
 
-function predecoderJson(event: Event, hostname: string | null): string {
-  if (event.programName === null && event.timestamp === null && hostname === null) return ''
-  const members: string[] = []
-  if (event.programName !== null) members.push(`"program_name":${jsonText(event.programName)}`)
-  if (event.timestamp !== null) members.push(`"timestamp":${jsonText(event.timestamp)}`)
-  if (hostname !== null) members.push(`"hostname":${jsonText(hostname)}`)
-  return `"predecoder":{${members.join(',')}},`
+function writePredecoder({ programName, timestamp }: Event, hostname: string | null, into: ByteText): void {
+  if (programName === null && timestamp === null && hostname === null) return
+  into.text('"predecoder":{')
+  const start = into.byteLength
+  const member = (name: string, value: string | null): void => {
+    if (value === null) return
+    if (into.byteLength > start) into.text(',')
+    into.text(name)
+    into.json(value)
+  }
+  member('"program_name":', programName)
+  member('"timestamp":', timestamp)
+  member('"hostname":', hostname)
+  into.text('},')
 }
 
-/** Members of `data`, without the braces; empty when there are none (spec: engine, part 13.4). */
-export function dataJson(event: Event): string {
-  let statics = ''
-  if (event.hasStatics) {
-    for (let n = 0; n < staticDataCount; n++) {
-      const value = event.statics[n]
-      if (value != null) statics += `${statics === '' ? '' : ','}"${staticFields[n]}":${jsonText(value)}`
+const staticKeys = staticFields.map((name) => `"${name}":`)
+
+/** `,"data":{…}`; nothing when it would be empty (spec: engine, part 13.4). */
+export function writeData(event: Event, into: ByteText): void {
+  const before = into.byteLength
+  into.text(',"data":{')
+  const start = into.byteLength
+  if (event.rendered === null && event.dynamicCount > 0 && event.syscheck === '' && !isFlat(event)) {
+    into.text(nestedData(event))
+  } else {
+    if (event.hasStatics) writeStatics(event, into, start)
+    if (event.rendered !== null) {
+      const { bytes, byteLength } = event.rendered
+      if (into.byteLength > start && byteLength > 0) into.text(',')
+      into.copy(bytes, 0, byteLength)
+    } else if (event.syscheck === '') {
+      const { keys, values, dynamicCount } = event
+      for (let n = 0; n < dynamicCount; n++) {
+        const value = values[n] as string
+        if (value === '') continue
+        if (into.byteLength > start) into.text(',')
+        into.json(keys[n] as string)
+        into.text(':')
+        if (value.charCodeAt(0) === 91) into.text(fieldJson(value))
+        else into.json(value)
+      }
     }
   }
-  if (event.renderedData !== null)
-    return statics === '' || event.renderedData === ''
-      ? statics + event.renderedData
-      : `${statics},${event.renderedData}`
-  if (event.dynamicCount === 0 || event.syscheck !== '') return statics
-  let isFlat = true
-  const { keys, values, dynamicCount } = event
-  if (dynamicCount > 40) isFlat = false
-  for (let n = 0; n < dynamicCount && isFlat; n++) {
-    const key = keys[n] as string
-    if (key.includes('.') || (event.hasStatics && isStaticData(key, event))) isFlat = false
-    for (let m = 0; m < n && isFlat; m++) if (sameName(key, keys[m] as string)) isFlat = false
+  if (into.byteLength === start) into.byteLength = before
+  else into.text('}')
+}
+
+function writeStatics({ statics }: Event, into: ByteText, start: number): void {
+  for (let n = 0; n < staticDataCount; n++) {
+    const value = statics[n]
+    if (value == null) continue
+    if (into.byteLength > start) into.text(',')
+    into.text(staticKeys[n] as string)
+    into.json(value)
   }
-  if (!isFlat) return nestedData(event)
-  let out = statics
+}
+
+/** Whether the dynamic fields stand side by side: no dots, no name twice. */
+function isFlat(event: Event): boolean {
+  const { keys, dynamicCount } = event
+  if (dynamicCount > 40) return false
   for (let n = 0; n < dynamicCount; n++) {
-    const value = values[n] as string
-    if (value !== '') out += `${out === '' ? '' : ','}${jsonText(keys[n] as string)}:${fieldJson(value)}`
+    const key = keys[n] as string
+    if (key.includes('.') || (event.hasStatics && isStaticData(key, event))) return false
+    for (let m = 0; m < n; m++) if (sameName(key, keys[m] as string)) return false
   }
-  return out
+  return true
 }
 
 function isStaticData(key: string, event: Event): boolean {
