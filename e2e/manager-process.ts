@@ -17,7 +17,7 @@ import { until } from './checks.ts'
 export interface ManagerOptions {
   readonly home: string
   readonly ports: Ports
-  /** `npm` as a user starts it; `node` to have the manager's own process id. */
+  /** `npm` as a user starts it; `node` to have the manager's own process id, with the same launcher and so the same memory flags. */
   readonly through: 'npm' | 'node'
 }
 
@@ -118,7 +118,7 @@ export function beginManager({ home, ports, through }: ManagerOptions): Starting
   const [command, args] =
     through === 'npm'
       ? ['npm', ['start', '--', ...flags]]
-      : [process.execPath, [join(repositoryRoot, 'packages/manager/src/main.ts'), ...flags]]
+      : [process.execPath, [join(repositoryRoot, 'scripts/bootstrap.cjs'), 'start', ...flags]]
   const started = performance.now()
   const env = { ...process.env, NO_COLOR: '1', INIT_CWD: repositoryRoot }
   const child = spawn(command, args, { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'pipe'], env, detached: true })
