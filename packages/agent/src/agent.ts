@@ -83,6 +83,7 @@ export class Agent {
   #connection: AgentStatus['connection']['state'] = 'connecting'
   #reason: string | null = null
   #hasEnded = false
+  #toldState = ''
   readonly #lock: Server
   readonly #buffer = new BufferState()
   readonly #startedAt = new Date()
@@ -320,6 +321,7 @@ export class Agent {
       reconnectTimeS: this.#conf.reconnectTimeS,
       epsMax: this.#conf.epsMax,
       retriesMax: this.#conf.retriesMax,
+      retryMsMax: this.#conf.retryS * 1000,
       onRefused: () => this.#enrolAgain(),
       tell,
       onControl: (control) => this.#onControl(control),
@@ -450,6 +452,7 @@ export class Agent {
       return null
     }
     if (control.kind === 'scan') this.#fim?.scanSoon()
+    if (control.kind === 'sync' && control.component === 'fim_file') this.#fim?.onSync(control.command, control.data)
     if (control.kind !== 'request') return null
     const command = control.command.toString('latin1').trim()
     if (control.target === 'agent' && command === 'restart') {
@@ -469,10 +472,12 @@ export class Agent {
       void this.#spool.appendNotice('1', 'wazuh-agent', notice).catch(() => {})
     }
     this.#looks = (this.#looks + 1) % looksPerStatus
-    if (this.#looks === 0 || notice !== null) this.#writeStatus()
+    const isNews = notice !== null || this.#toldState !== this.#connectionState()
+    if (this.#looks === 0 || isNews) this.#writeStatus()
   }
 
   #writeStatus(): void {
+    this.#toldState = this.#connectionState()
     const file = statusPath(this.#options.home)
     try {
       writeFileSync(`${file}.new`, `${JSON.stringify(this.status)}\n`, { mode: 0o640 })

@@ -8,6 +8,11 @@ export function bytesOf(text: string): Buffer {
   return Buffer.from(text, 'latin1')
 }
 
+/** A path for Node's file calls: most are ASCII, which needs no copy. */
+export function systemPath(text: string): string | Buffer {
+  return /[^\0-\x7f]/.test(text) ? bytesOf(text) : text
+}
+
 /** The bytes of an ordinary (UTF-16) text, as a byte text. */
 export function byteText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')

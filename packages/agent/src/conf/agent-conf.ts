@@ -41,6 +41,8 @@ export interface AgentConf {
   readonly servers: readonly ServerConf[]
   /** Refused connections after which another identity is asked for. */
   readonly retriesMax: number
+  /** Seconds between two attempts at most; they begin with one second. */
+  readonly retryS: number
   /** What the manager adds to this agent's alerts. */
   readonly labels: readonly AgentLabel[]
   /** Seconds between keep-alives. */
@@ -101,6 +103,7 @@ export function readAgentConf(
     epsMax: epsPreset,
     spoolMax: spoolPreset,
     retriesMax: retriesPreset,
+    retryS: 60,
     profiles: host.profiles,
   }
   const labels = new Map<string, AgentLabel>()
@@ -123,6 +126,7 @@ export function readAgentConf(
       read.sections.filter(({ name }) => name === 'syscheck'),
       reader,
       fim,
+      isLocal,
     )
   }
   return {
@@ -144,6 +148,7 @@ type Values = {
   epsMax: number
   spoolMax: number
   retriesMax: number
+  retryS: number
   profiles: readonly string[]
 }
 
@@ -154,6 +159,8 @@ function readClient(section: XmlElement, servers: ServerConf[], values: Values, 
       const address = child('address')?.content.trim() ?? ''
       const port = child('port')
       const retries = child('max_retries')
+      const retry = child('retry_interval')
+      if (retry !== undefined) values.retryS = Math.max(1, reader.duration(retry, values.retryS))
       if (retries !== undefined) values.retriesMax = reader.integer(retries, values.retriesMax, 1, 1000)
       if (address === '') reader.wrong(element, '<address> is missing')
       else

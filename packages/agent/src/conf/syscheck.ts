@@ -44,6 +44,10 @@ export const fimDefaults: FimConfig = {
   diffSizeMax: 50 * kb ** 2,
   hashSizeMax: kb ** 3,
   alertsAfterRestart: true,
+  isInMemory: false,
+  prefilter: [],
+  allowsSharedPrefilter: false,
+  sync: { isOn: true, intervalS: 300, intervalMaxS: 3600, responseTimeoutS: 30, queueSize: 16_384, epsMax: 10 },
   whodata: { keys: [], restartsAudit: true, healthcheck: true, queueSize: 16_384 },
 }
 
@@ -51,25 +55,24 @@ export const fimDefaults: FimConfig = {
 const withoutEffect = new Set([
   'alert_new_files',
   'auto_ignore',
-  'synchronization',
   'registry_limit',
   'windows_registry',
   'registry_ignore',
   'registry_ignore_value',
   'registry_nodiff',
   'windows_audit_interval',
-  'allow_remote_prefilter_cmd',
 ])
 
 export function readSyscheck(
   sections: readonly XmlElement[],
   reader: ConfReader,
   base: FimConfig = fimDefaults,
+  isLocal = true,
 ): FimConfig {
   const draft: Draft = { ...base }
   const directories = new Map(base.directories.map((entry) => [entry.path, entry]))
   for (const section of sections) {
-    for (const element of section.children) readElement(element, draft, directories, reader)
+    for (const element of section.children) readElement(element, draft, directories, reader, isLocal)
   }
   // The original scans at least weekly when a day or an hour is asked for.
   if (draft.scanMinute !== null || draft.scanDay !== null) draft.frequencyS = Math.max(draft.frequencyS, weekS)
@@ -81,6 +84,7 @@ function readElement(
   draft: Draft,
   directories: Map<string, WatchedPath>,
   reader: ConfReader,
+  isLocal: boolean,
 ): void {
   const yesNo = (preset: boolean): boolean => reader.yesNo(element, preset)
   switch (element.name) {
@@ -135,9 +139,8 @@ function readElement(
       draft.niceness = reader.integer(element, draft.niceness, -20, 19)
       break
     case 'database':
-      // In memory is what the original's volatile store is.
-      if (element.content.trim() === 'memory') draft.alertsAfterRestart = false
-      else if (element.content.trim() !== 'disk') reader.wrong(element, 'it is disk or memory')
+      if (!['disk', 'memory'].includes(element.content.trim())) reader.wrong(element, 'it is disk or memory')
+      else draft.isInMemory = element.content.trim() === 'memory'
       break
     case 'changes_while_stopped':
       draft.alertsAfterRestart = yesNo(draft.alertsAfterRestart)
@@ -158,12 +161,68 @@ function readElement(
       readWhodata(element, draft, reader)
       break
     case 'prefilter_cmd':
-      reader.wrong(element, 'a command before hashing is not run by this agent; it is passed over', 'warning')
+      if (isLocal || draft.allowsSharedPrefilter) draft.prefilter = readCommand(element, reader)
+      else
+        reader.wrong(
+          element,
+          'a command from the manager is not run unless this host’s own file has <allow_remote_prefilter_cmd>yes',
+          'warning',
+        )
+      break
+    case 'allow_remote_prefilter_cmd':
+      // Said by the manager it would allow itself.
+      if (isLocal) draft.allowsSharedPrefilter = yesNo(draft.allowsSharedPrefilter)
+      break
+    case 'synchronization':
+      readSynchronization(element, draft, reader)
       break
     default:
       if (!withoutEffect.has(element.name))
         reader.wrong(element, 'not known in <syscheck>; it is passed over', 'warning')
   }
+}
+
+/** A program by its whole path, and its words; no shell is between. */
+function readCommand(element: XmlElement, reader: ConfReader): readonly string[] {
+  const words = element.content.split(/\s+/).filter((word) => word !== '')
+  if (words.length > 0 && !words[0]?.startsWith('/')) {
+    reader.wrong(element, 'the command must begin with the whole path of its program')
+    return []
+  }
+  return words
+}
+
+function readSynchronization(element: XmlElement, draft: Draft, reader: ConfReader): void {
+  const sync: Mutable<FimConfig['sync']> = { ...draft.sync }
+  for (const child of element.children) {
+    switch (child.name) {
+      case 'enabled':
+        sync.isOn = reader.yesNo(child, sync.isOn)
+        break
+      case 'interval':
+        sync.intervalS = Math.max(1, reader.duration(child, sync.intervalS))
+        break
+      case 'max_interval':
+        sync.intervalMaxS = Math.max(1, reader.duration(child, sync.intervalMaxS))
+        break
+      case 'response_timeout':
+        sync.responseTimeoutS = Math.max(0, reader.duration(child, sync.responseTimeoutS))
+        break
+      case 'queue_size':
+        sync.queueSize = reader.integer(child, sync.queueSize, 2, 1_000_000)
+        break
+      case 'max_eps':
+        sync.epsMax = reader.integer(child, sync.epsMax, 0, 1_000_000)
+        break
+      case 'thread_pool':
+      case 'registry_enabled':
+        // One thread is enough, and there is no registry.
+        break
+      default:
+        reader.wrong(child, 'not known in <synchronization>; it is passed over', 'warning')
+    }
+  }
+  draft.sync = { ...sync, intervalMaxS: Math.max(sync.intervalS, sync.intervalMaxS) }
 }
 
 function readDirectories(element: XmlElement, reader: ConfReader): WatchedPath[] {

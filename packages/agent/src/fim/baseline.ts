@@ -21,6 +21,12 @@ export interface Row {
   readonly place: FilePlace
 }
 
+/** A row's key and what is known of it, in short. */
+export interface RowMark {
+  readonly path: string
+  readonly checksum: string
+}
+
 /** On-disk format; raise it with an upgrade beside it. */
 const formatVersion = 1
 const modes: readonly Mode[] = ['scheduled', 'realtime', 'whodata']
@@ -39,37 +45,44 @@ create table if not exists watched_path (path text primary key) without rowid;
 
 type Cells = Record<string, unknown>
 
+type StatementName = 'get' | 'put' | 'mark' | 'remove' | 'unseen' | 'below' | 'links' | 'marks'
+
 export class Baseline {
-  readonly #db: DatabaseSync
-  readonly #statements: Readonly<
-    Record<'get' | 'put' | 'mark' | 'remove' | 'unseen' | 'below' | 'links', StatementSync>
-  >
+  readonly #file: string
+  #db: DatabaseSync
+  #statements: Readonly<Record<StatementName, StatementSync>>
   #count: number
-  #isInTransaction = false
+  /** We began a group of writes. SQLite ends one by itself when the disk is full. */
+  #hasBegun = false
+  #version = 0
   /** Why an older baseline was put aside; null when it was not. */
   readonly resetReason: string | null
 
   /** Opens or makes the file; `:memory:` keeps nothing. */
   constructor(file: string) {
-    const opened = open(file)
-    this.#db = opened.db
-    this.resetReason = opened.resetReason
-    const prepare = (sql: string): StatementSync => this.#db.prepare(sql)
-    this.#statements = {
-      get: prepare('select * from file_entry where path = ?'),
-      put: prepare(
-        `insert or replace into file_entry (path, mode, last_event, scanned, options, checksum, dev, inode, links, shown_inode, size, perm,
-         uid, gid, user_name, group_name, hash_md5, hash_sha1, hash_sha256, mtime) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-      ),
-      mark: prepare('update file_entry set scanned = ? where path = ?'),
-      remove: prepare('delete from file_entry where path = ?'),
-      unseen: prepare('select * from file_entry where path > ? and scanned <> ? order by path limit 500'),
-      below: prepare('select path from file_entry where path >= ? and path < ? and path > ? order by path limit 500'),
-      links: prepare(
-        'select path from file_entry where inode = ? and dev = ? and links > 1 and path <> ? order by path limit 32',
-      ),
-    }
-    this.#count = numberOf(this.#db.prepare('select count(*) as n from file_entry').get()?.n)
+    this.#file = file
+    const { db, count, resetReason } = open(file)
+    this.#db = db
+    this.#count = count
+    this.resetReason = resetReason
+    this.#statements = prepareAll(db)
+  }
+
+  /** Puts a baseline aside that turned out to be damaged, and begins another. */
+  startOver(): void {
+    this.#db.close()
+    if (this.#file !== ':memory:') putAside(this.#file)
+    const { db, count } = prepareDatabase(this.#file)
+    this.#db = db
+    this.#count = count
+    this.#statements = prepareAll(db)
+    this.#hasBegun = false
+    this.#version++
+  }
+
+  /** Another number whenever a row was put or removed. */
+  get version(): number {
+    return this.#version
   }
 
   /** How many files are known. */
@@ -108,6 +121,7 @@ export class Baseline {
       state.sha256,
       state.mtime,
     )
+    this.#version++
     if (isNew) this.#count++
   }
 
@@ -117,7 +131,9 @@ export class Baseline {
   }
 
   remove(path: string): void {
-    if (Number(this.#statements.remove.run(path).changes) > 0) this.#count--
+    if (Number(this.#statements.remove.run(path).changes) === 0) return
+    this.#version++
+    this.#count--
   }
 
   /** Rows that scan `scan` did not see; rows may be removed while going through them. */
@@ -145,6 +161,19 @@ export class Baseline {
     }
   }
 
+  /** Keys and checksums from `begin` to `end`, both included, in the order of their bytes; null: to the last. */
+  *marks(begin: string, end: string | null): Generator<RowMark> {
+    // No path has a character above U+00FF.
+    const last = end ?? '\u0100'
+    for (let from = begin, isFirst = 1; ; isFirst = 0) {
+      const page = this.#statements.marks.all(from, last, isFirst, from)
+      for (const { path, checksum } of page) yield { path: String(path), checksum: String(checksum) }
+      const { path } = page.at(-1) ?? {}
+      if (path === undefined) return
+      from = String(path)
+    }
+  }
+
   /** Other known names of the same file, at most 32. */
   otherNames(path: string, { dev, inode, links }: FilePlace): string[] {
     return links < 2 ? [] : this.#statements.links.all(inode, dev, path).map((cells) => String(cells.path))
@@ -166,7 +195,7 @@ export class Baseline {
 
   /** Does all or nothing. */
   transaction(work: () => void): void {
-    const isOuter = !this.#isInTransaction
+    const isOuter = !this.#db.isTransaction
     if (isOuter) this.begin()
     try {
       work()
@@ -179,42 +208,89 @@ export class Baseline {
 
   /** Begins a group of writes, unless one has begun. */
   begin(): void {
-    if (this.#isInTransaction) return
+    if (this.#db.isTransaction) return
+    // A group that ended without us was rolled back.
+    if (this.#hasBegun) this.#count = countOf(this.#db)
     this.#db.exec('begin immediate')
-    this.#isInTransaction = true
+    this.#hasBegun = true
   }
 
   commit(): void {
-    if (!this.#isInTransaction) return
-    this.#db.exec('commit')
-    this.#isInTransaction = false
+    if (this.#db.isTransaction) this.#db.exec('commit')
+    else if (this.#hasBegun) this.#count = countOf(this.#db)
+    this.#hasBegun = false
   }
 
   rollback(): void {
-    if (!this.#isInTransaction) return
-    this.#db.exec('rollback')
-    this.#isInTransaction = false
+    if (this.#db.isTransaction) this.#db.exec('rollback')
+    this.#hasBegun = false
+    this.#count = countOf(this.#db)
   }
 
+  /** Keeps what was written, as far as the disk takes it. */
   close(): void {
-    this.commit()
-    this.#db.close()
+    try {
+      this.commit()
+    } finally {
+      this.#db.close()
+    }
   }
 }
 
-function open(file: string): { readonly db: DatabaseSync; readonly resetReason: string | null } {
+/** Did SQLite find that the file is not what it wrote? */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error)) return false
+  // SQLITE_CORRUPT and SQLITE_NOTADB; above the low byte stands which kind.
+  return [11, 26].includes(Number(error.errcode) & 0xff)
+}
+
+function prepareAll(db: DatabaseSync): Readonly<Record<StatementName, StatementSync>> {
+  const prepare = (sql: string): StatementSync => db.prepare(sql)
+  return {
+    get: prepare('select * from file_entry where path = ?'),
+    put: prepare(
+      `insert or replace into file_entry (path, mode, last_event, scanned, options, checksum, dev, inode, links, shown_inode, size, perm,
+       uid, gid, user_name, group_name, hash_md5, hash_sha1, hash_sha256, mtime) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+    ),
+    mark: prepare('update file_entry set scanned = ? where path = ?'),
+    remove: prepare('delete from file_entry where path = ?'),
+    unseen: prepare('select * from file_entry where path > ? and scanned <> ? order by path limit 500'),
+    below: prepare('select path from file_entry where path >= ? and path < ? and path > ? order by path limit 500'),
+    links: prepare(
+      'select path from file_entry where inode = ? and dev = ? and links > 1 and path <> ? order by path limit 32',
+    ),
+    marks: prepare(
+      'select path, checksum from file_entry where path >= ? and path <= ? and (? or path > ?) order by path limit 1000',
+    ),
+  }
+}
+
+function countOf(db: DatabaseSync): number {
+  return numberOf(db.prepare('select count(*) as n from file_entry').get()?.n)
+}
+
+function putAside(file: string): void {
+  renameSync(bytesOf(file), bytesOf(`${file}.damaged`))
+  for (const suffix of ['-wal', '-shm']) rmSync(bytesOf(file + suffix), { force: true })
+}
+
+interface Opened {
+  readonly db: DatabaseSync
+  readonly count: number
+}
+
+function open(file: string): Opened & { readonly resetReason: string | null } {
   try {
-    return { db: prepareDatabase(file), resetReason: null }
+    return { ...prepareDatabase(file), resetReason: null }
   } catch (error) {
     if (file === ':memory:') throw error
     const reason = error instanceof Error ? error.message : String(error)
-    renameSync(bytesOf(file), bytesOf(`${file}.damaged`))
-    for (const suffix of ['-wal', '-shm']) rmSync(bytesOf(file + suffix), { force: true })
-    return { db: prepareDatabase(file), resetReason: reason }
+    putAside(file)
+    return { ...prepareDatabase(file), resetReason: reason }
   }
 }
 
-function prepareDatabase(file: string): DatabaseSync {
+function prepareDatabase(file: string): Opened {
   const db = new DatabaseSync(file)
   try {
     db.exec(
@@ -225,7 +301,7 @@ function prepareDatabase(file: string): DatabaseSync {
       throw new Error(`baseline of version ${version}, not ${formatVersion}`)
     db.exec(schema)
     db.exec(`pragma user_version = ${formatVersion}`)
-    return db
+    return { db, count: countOf(db) }
   } catch (error) {
     db.close()
     throw error

@@ -5,12 +5,12 @@
  */
 import { lstatSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { bytesOf, isWithin, shownText } from '../bytes.ts'
+import { isWithin, shownText, systemPath } from '../bytes.ts'
 import { Pace } from '../pace.ts'
 import type { Send, Tell } from '../send.ts'
 import type { Baseline, Row } from './baseline.ts'
 import type { Contents } from './contents.ts'
-import { type FileReading, readFileState } from './file-state.ts'
+import { errorCode, type FileReading, type FileState, isAbsence, readFileState } from './file-state.ts'
 import { type Actor, type Change, changedAttributes, changeMessage, scanMark } from './message.ts'
 import { readMounts, skippedPaths } from './mounts.ts'
 import type { Names } from './names.ts'
@@ -213,11 +213,20 @@ export class FileIntegrity {
     const watched = this.covering(path)
     if (watched === null) return 'unwatched'
     const row = baseline.get(path)
-    const reading = await readFileState(path, { checks: watched.checks, names, hashSizeMax: config.hashSizeMax })
+    const reading = await readFileState(path, {
+      checks: watched.checks,
+      names,
+      hashSizeMax: config.hashSizeMax,
+      prefilter: config.prefilter,
+    })
     if (reading.kind === 'unreadable') {
       tell('warn', `cannot read ${shownText(path)} (${reading.reason}); it is left as it is known`)
       if (row !== null) this.#mark(path)
       return 'unreadable'
+    }
+    if (reading.kind === 'file' && reading.isTooLarge && (row === null || hasHashes(row.state))) {
+      const text = `${shownText(path)} is larger than ${config.hashSizeMax} bytes: it has no hashes, its other attributes are compared`
+      tell('warn', text)
     }
     if (reading.kind === 'gone') return row === null ? 'same' : this.#deleted(row, watched, mode, actor)
     if (row === null) return this.#added(path, reading, watched, mode, actor, isSilent)
@@ -284,9 +293,9 @@ export class FileIntegrity {
     }
     let exists = false
     try {
-      exists = lstatSync(bytesOf(row.path), { throwIfNoEntry: false })?.isFile() ?? false
-    } catch {
-      return 'unreadable'
+      exists = lstatSync(systemPath(row.path), { throwIfNoEntry: false })?.isFile() ?? false
+    } catch (error) {
+      if (!isAbsence(errorCode(error))) return 'unreadable'
     }
     return exists ? 'same' : this.#deleted(row, watched, 'scheduled', null)
   }
@@ -356,4 +365,8 @@ export class FileIntegrity {
     const text = { fim_db_table: 'file_entry', file_limit: limit, file_count: count, alert_type: level }
     await this.#parts.send('1', 'syscheck', `wazuh: FIM DB: ${JSON.stringify(text)}`)
   }
+}
+
+function hasHashes({ md5, sha1, sha256 }: FileState): boolean {
+  return md5 !== '' || sha1 !== '' || sha256 !== ''
 }

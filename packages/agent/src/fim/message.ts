@@ -127,7 +127,8 @@ export function scanMark(type: 'scan_start' | 'scan_end', timestamp: number): st
   return JSON.stringify({ type, data: { timestamp } })
 }
 
-function attributesOf(state: FileState, checks: number, symlink: string): Record<string, string | number> {
+/** The attributes that are checked, as messages have them. */
+export function attributesOf(state: FileState, checks: number, symlink: string): Record<string, string | number> {
   const has = (check: Check): boolean => (checks & checkBit(check)) !== 0
   return {
     type: 'file',

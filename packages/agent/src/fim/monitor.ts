@@ -5,21 +5,22 @@
  */
 import { lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { bytesOf, byteText, isWithin, shownText } from '../bytes.ts'
+import { bytesOf, byteText, isWithin, shownText, systemPath } from '../bytes.ts'
 import type { Send, Tell } from '../send.ts'
 import { Realtime } from '../watch/realtime.ts'
 import type { Hint } from '../watch/watcher.ts'
 import { Actors } from '../whodata/actors.ts'
-import { auditState, writePlugin } from '../whodata/audit-control.ts'
+import { auditState, rulesFolder, writePlugin } from '../whodata/audit-control.ts'
 import { AuditSource } from '../whodata/audit-source.ts'
 import { type HostPaths, ownHost, podOf, processActor } from '../whodata/process-facts.ts'
-import { Baseline } from './baseline.ts'
+import { Baseline, isDamage } from './baseline.ts'
 import { Contents } from './contents.ts'
 import { FileIntegrity, type ScanReport } from './fim.ts'
 import type { Actor } from './message.ts'
 import { Names } from './names.ts'
 import type { FimConfig, Mode } from './options.ts'
 import { nextScanMs } from './schedule.ts'
+import { FimSync } from './sync.ts'
 import type { ConcretePath } from './watch-list.ts'
 
 export interface MonitorOptions {
@@ -37,6 +38,8 @@ export interface MonitorOptions {
   readonly host?: HostPaths
   /** Folder that holds the host's etc/passwd; '' for this system's own. */
   readonly hostRoot?: string
+  /** Milliseconds between looks at where links lead; 10 minutes unless told. */
+  readonly lookMs?: number
 }
 
 /** How long a hint waits for the audit to tell who did it, in milliseconds. */
@@ -44,8 +47,8 @@ const auditDelayMs = 250
 const realtimeDelayMs = 5
 /** Before a scan that failed is tried again, in milliseconds. */
 const retryMs = 30_000
-/** Longest wait that a timer takes at once, in milliseconds. */
-const timerMax = 3_600_000
+/** Between looks at where links lead and whether watched paths are there, in milliseconds (spec: fim, part 1: 600 s). */
+const lookMsPreset = 600_000
 /** Most processes whose facts wait for the hint to be looked at. */
 const seenMax = 16_384
 
@@ -58,6 +61,7 @@ export class FimMonitor {
   readonly #fim: FileIntegrity
   readonly #realtime: Realtime
   readonly #audit: AuditSource
+  readonly #sync: FimSync
   #lastScan = new Date(0)
   #isStopped = false
   /** A scan was asked for. */
@@ -71,15 +75,13 @@ export class FimMonitor {
     this.#names = new Names(options.hostRoot)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     const file = join(dir, 'baseline.db')
-    if (!config.alertsAfterRestart) for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
-    this.#baseline = new Baseline(file)
+    const keeps = config.alertsAfterRestart && !config.isInMemory
+    if (!keeps) for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
+    this.#baseline = new Baseline(config.isInMemory ? ':memory:' : file)
     if (this.#baseline.resetReason !== null) {
-      tell(
-        'error',
-        `the baseline was damaged (${this.#baseline.resetReason}); a new one is taken, changes meanwhile are not told`,
-      )
+      this.#tellDamage(this.#baseline.resetReason)
     }
-    const contents = new Contents({ dir: join(dir, 'diff'), quota: config.diffQuota }, config.alertsAfterRestart)
+    const contents = new Contents({ dir: join(dir, 'diff'), quota: config.diffQuota }, keeps)
     this.#fim = new FileIntegrity({
       config,
       baseline: this.#baseline,
@@ -87,7 +89,7 @@ export class FimMonitor {
       names: this.#names,
       send,
       tell,
-      now: () => Math.floor(Date.now() / 1000),
+      now: unixNow,
       ownPaths: [byteText(dir), ...(options.ownPaths ?? [])],
       ...(options.environment === undefined ? {} : { environment: options.environment }),
     })
@@ -103,6 +105,7 @@ export class FimMonitor {
           'syscheck',
           'ossec: Real-time inotify kernel queue is full. Some events may be lost. Next scheduled scan will recover lost data.',
         ),
+      pendingMax: config.whodata.queueSize,
       delayMs: () => (this.#audit.isLive ? auditDelayMs : realtimeDelayMs),
       tell: (message) => tell('warn', message),
     })
@@ -113,9 +116,23 @@ export class FimMonitor {
       names: this.#names,
       onActor: (actor, files) => this.#actors.add(actor, files),
       onHint: ({ path, isFolder, actor }) => this.#realtime.add({ path, isFolder, pid: actor.processId ?? null }),
+      healthFolder: config.whodata.healthcheck ? byteText(join(dir, 'healthcheck')) : null,
+      rulesFolder: (options.auditPlugins?.length ?? 0) > 0 ? rulesFolder : null,
       notice: (text) => void send('1', 'syscheck', text).catch(() => {}),
       tell,
     })
+    this.#sync = new FimSync({
+      config: config.sync,
+      baseline: this.#baseline,
+      send,
+      now: unixNow,
+      onFailure: (error) => tell('warn', `the manager's inventory could not be compared: ${String(error)}`),
+    })
+  }
+
+  /** The manager's answer to a comparison of its inventory (spec: agent-protocol, part 9). */
+  onSync(command: string, data: Uint8Array): void {
+    this.#sync.take(command, data)
   }
 
   /** Listens first, then scans: what changes during the scan is looked at after it. */
@@ -153,6 +170,7 @@ export class FimMonitor {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#wake?.()
+    await this.#sync.stop()
     await this.#audit.close()
     if (this.#realtime.kinds.length > 0) await this.#realtime.close()
     await this.#fim.stop()
@@ -178,34 +196,52 @@ export class FimMonitor {
   }
 
   async #runScans(): Promise<void> {
-    const { config, tell } = this.#options
+    const { config } = this.#options
     const isNew = config.directories.some(({ path }) => !this.#baseline.hasWatched(path))
     if (config.scansOnStart || isNew) await this.#scan()
     else {
       this.#lastScan = new Date()
       this.#realtime.release()
+      this.#sync.start()
     }
+    let before = this.#places()
     while (!this.#isStopped) {
       const waitMs = this.#isWanted ? 0 : nextScanMs(config, new Date(), this.#lastScan)
-      await this.#wait(Math.min(waitMs, timerMax))
-      if (this.#isStopped || (waitMs > timerMax && !this.#isWanted)) continue
-      this.#isWanted = false
-      const before = this.#live()
-        .map(({ path }) => path)
-        .join('\0')
-      await this.#scan()
-      if (
-        before ===
-        this.#live()
-          .map(({ path }) => path)
-          .join('\0')
-      )
-        continue
-      for (const [path, reason] of this.#realtime.watch(this.#live())) {
-        tell('warn', `${shownText(path)} is watched by scans only: ${reason}`)
+      const lookMs = this.#options.lookMs ?? lookMsPreset
+      await this.#wait(Math.min(waitMs, lookMs))
+      if (this.#isStopped) return
+      if (waitMs > lookMs && !this.#isWanted) {
+        this.#fim.refresh()
+        if (this.#places() === before) continue
       }
-      await this.#audit.watch(this.#whoFolders())
+      this.#isWanted = false
+      // What is watched now is watched before it is compared.
+      this.#fim.refresh()
+      if (this.#places() !== before) await this.#watchAgain()
+      before = this.#places()
+      await this.#scan()
     }
+  }
+
+  /** The paths that are watched as they are now: where links lead, and which folders are there. */
+  #places(): string {
+    const place = (path: string): string => {
+      const stat = lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false })
+      return `${path} ${stat === undefined ? 'gone' : `${stat.dev}:${stat.ino}`}`
+    }
+    const isLook = ({ mode, followsLink }: ConcretePath): boolean => mode !== 'scheduled' || followsLink
+    return this.#fim.watched
+      .filter(isLook)
+      .map(({ path }) => place(path))
+      .join('\0')
+  }
+
+  async #watchAgain(): Promise<void> {
+    const { tell } = this.#options
+    for (const [path, reason] of this.#realtime.watch(this.#live())) {
+      tell('warn', `${shownText(path)} is watched by scans only, until it is there again: ${reason}`)
+    }
+    await this.#audit.watch(this.#whoFolders())
   }
 
   async #scan(): Promise<void> {
@@ -215,8 +251,10 @@ export class FimMonitor {
         const report = await this.#fim.scan()
         this.#realtime.release()
         this.#options.tell('info', scanText(report))
+        this.#sync.start()
         return
       } catch (error) {
+        if (this.#mend(error)) continue
         this.#options.tell('error', `the scan could not be finished, it is tried again: ${String(error)}`)
         await this.#wait(retryMs)
       }
@@ -262,9 +300,28 @@ export class FimMonitor {
     if (configured === 'scheduled' && !isFolder) return
     const actor = configured === 'whodata' ? this.#actorOf(path, pid) : this.#podOnly(pid)
     const mode = configured === 'whodata' && actor?.processId !== undefined ? 'whodata' : 'realtime'
-    if (isFolder) await this.#fim.examineBelow(path, mode, actor)
-    else await this.#fim.examine(path, mode, actor)
-    this.#fim.flush()
+    try {
+      if (isFolder) await this.#fim.examineBelow(path, mode, actor)
+      else await this.#fim.examine(path, mode, actor)
+      this.#fim.flush()
+    } catch (error) {
+      if (this.#mend(error)) this.scanSoon()
+      else throw error
+    }
+  }
+
+  /** Begins another baseline where the error says that this one is damaged. */
+  #mend(error: unknown): boolean {
+    if (!isDamage(error)) return false
+    this.#tellDamage(String(error))
+    this.#baseline.startOver()
+    return true
+  }
+
+  #tellDamage(reason: string): void {
+    const says =
+      'a new one is taken, changes meanwhile are not told; the old one stays beside it as baseline.db.damaged'
+    this.#options.tell('error', `the baseline was damaged (${reason}); ${says}`)
   }
 
   #podOnly(pid: number | null): Actor | null {
@@ -293,6 +350,8 @@ export class FimMonitor {
     this.#fim.flush()
   }
 }
+
+const unixNow = (): number => Math.floor(Date.now() / 1000)
 
 function scanText({ files, added, modified, deleted, silentPaths, unreadable, overLimit }: ScanReport): string {
   const parts = [`${files} files compared: ${added} added, ${modified} modified, ${deleted} deleted`]

@@ -48,11 +48,27 @@ export function isOneOf({ prefixes, patterns }: PathSet, path: string): boolean 
   return prefixes.some((prefix) => path.startsWith(prefix)) || patterns.some((pattern) => pattern.test(path))
 }
 
+/** Telling the manager's inventory what is known (spec: agent-protocol, part 9). */
+export interface SyncConfig {
+  readonly isOn: boolean
+  /** Seconds between comparisons. */
+  readonly intervalS: number
+  /** Seconds that it may grow to while the manager's answers still come in. */
+  readonly intervalMaxS: number
+  /** Seconds after an answer in which no new comparison begins. */
+  readonly responseTimeoutS: number
+  /** Most answers that wait. */
+  readonly queueSize: number
+  /** Messages a second; 0: no limit. */
+  readonly epsMax: number
+}
+
 export interface WhodataConfig {
   /** Keys besides our own whose records count. */
   readonly keys: readonly string[]
   readonly restartsAudit: boolean
   readonly healthcheck: boolean
+  /** Most paths that wait to be looked at; beyond that everything watched is compared. */
   readonly queueSize: number
 }
 
@@ -90,6 +106,13 @@ export interface FimConfig {
   readonly hashSizeMax: number
   /** no: as the original, the baseline is forgotten at start and the first scan says nothing. */
   readonly alertsAfterRestart: boolean
+  /** The baseline is in memory only. */
+  readonly isInMemory: boolean
+  /** Words of a command whose output is hashed in place of each file; empty: none. */
+  readonly prefilter: readonly string[]
+  /** May the shared configuration set `prefilter`? Only this host's own can say so. */
+  readonly allowsSharedPrefilter: boolean
+  readonly sync: SyncConfig
   readonly whodata: WhodataConfig
 }
 

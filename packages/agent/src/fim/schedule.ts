@@ -11,7 +11,10 @@ const dayMs = 86_400_000
 
 /** Milliseconds from `now` until the next scan, when the last one began at `last`. */
 export function nextScanMs({ frequencyS, scanMinute, scanDay }: ScanTimes, now: Date, last: Date): number {
-  if (scanMinute === null && scanDay === null) return Math.max(0, last.getTime() + frequencyS * 1000 - now.getTime())
+  if (scanMinute === null && scanDay === null) {
+    // A clock that was set back must not put the next scan off for as long.
+    return Math.min(frequencyS * 1000, Math.max(0, last.getTime() + frequencyS * 1000 - now.getTime()))
+  }
   for (let days = 0; days <= 7; days++) {
     const day = new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, 0, scanMinute ?? 0)
     if (scanDay !== null && day.getDay() !== scanDay) continue

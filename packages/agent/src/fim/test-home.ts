@@ -79,6 +79,10 @@ export class TestHome {
       diffSizeMax: 50 * 1024 ** 2,
       hashSizeMax: 1024 ** 3,
       alertsAfterRestart: true,
+      isInMemory: false,
+      prefilter: [],
+      allowsSharedPrefilter: false,
+      sync: { isOn: false, intervalS: 300, intervalMaxS: 3600, responseTimeoutS: 30, queueSize: 100, epsMax: 0 },
       whodata: { keys: [], restartsAudit: false, healthcheck: false, queueSize: 16_384 },
       ...over,
     }

@@ -3,7 +3,8 @@
  * links, sockets, devices and other entries of the configuration are passed over. A folder that cannot be read is told.
  */
 import { type Dirent, lstatSync, opendirSync } from 'node:fs'
-import { bytesOf, joinPath } from '../bytes.ts'
+import { joinPath, systemPath } from '../bytes.ts'
+import { errorCode, isAbsence } from './file-state.ts'
 
 export interface WalkOptions {
   /** Folders between the root and a file; 0 is directly inside. */
@@ -15,7 +16,7 @@ export interface WalkOptions {
 
 /** Regular files below `root`, or `root` itself when it is one. Reads folders piece by piece: memory does not grow with them. */
 export function* walkFiles(root: string, options: WalkOptions): Generator<string> {
-  const stat = lstatSync(bytesOf(root), { throwIfNoEntry: false })
+  const stat = lstatSync(systemPath(root), { throwIfNoEntry: false })
   if (stat === undefined) return
   if (stat.isFile()) yield root
   if (!stat.isDirectory()) return
@@ -34,7 +35,7 @@ export function* walkFiles(root: string, options: WalkOptions): Generator<string
 
 /** Folders below `root`, itself included, within the same bounds. */
 export function* walkFolders(root: string, options: WalkOptions): Generator<string> {
-  const stat = lstatSync(bytesOf(root), { throwIfNoEntry: false })
+  const stat = lstatSync(systemPath(root), { throwIfNoEntry: false })
   if (!stat?.isDirectory()) return
   const folders: [folder: string, depth: number][] = [[root, 0]]
   for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
@@ -50,15 +51,15 @@ export function* walkFolders(root: string, options: WalkOptions): Generator<stri
 
 function* entriesOf(folder: string, { unreadable }: WalkOptions): Generator<Dirent> {
   try {
-    const dir = opendirSync(bytesOf(folder), { encoding: 'latin1', bufferSize: 64 })
+    const dir = opendirSync(systemPath(folder), { encoding: 'latin1', bufferSize: 64 })
     try {
       for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) yield entry
     } finally {
       dir.closeSync()
     }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') unreadable(folder, code)
+    const code = errorCode(error)
+    if (!isAbsence(code)) unreadable(folder, code)
   }
 }
 
@@ -67,6 +68,6 @@ function kindOf(entry: Dirent, path: string): 'file' | 'folder' | 'other' {
   if (entry.isDirectory()) return 'folder'
   if (entry.isSymbolicLink() || entry.isFIFO() || entry.isSocket()) return 'other'
   // Some file systems do not say what an entry is.
-  const stat = lstatSync(bytesOf(path), { throwIfNoEntry: false })
+  const stat = lstatSync(systemPath(path), { throwIfNoEntry: false })
   return stat?.isFile() ? 'file' : stat?.isDirectory() ? 'folder' : 'other'
 }

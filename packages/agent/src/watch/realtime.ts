@@ -8,8 +8,8 @@ import { openFanotify } from './fanotify.ts'
 import { openInotify } from './inotify.ts'
 import type { Hint, Watcher, WatcherOptions, WatchTarget } from './watcher.ts'
 
-/** Most paths that wait. */
-export const pendingMax = 16_384
+/** Most paths that wait, unless told. */
+const pendingMax = 16_384
 /** From a hint to looking at the path, in milliseconds, unless told (the original's syscheck.rt_delay). */
 const delayMs = 5
 /** Before work that failed is tried again, in milliseconds. */
@@ -28,6 +28,8 @@ export interface RealtimeOptions {
   readonly tell: (message: string) => void
   /** Milliseconds from a hint to looking at its path; hints that come meanwhile are looked at together. */
   readonly delayMs?: () => number
+  /** Most paths that wait, unless `pendingMax`. */
+  readonly pendingMax?: number
   /** Ways to try, best first. */
   readonly kinds?: readonly ('fanotify' | 'inotify')[]
 }
@@ -113,7 +115,7 @@ export class Realtime {
   /** Takes a hint from elsewhere, as from the audit. */
   add(hint: Hint): void {
     const known = this.#pending.get(hint.path)
-    if (known === undefined && this.#pending.size >= pendingMax) {
+    if (known === undefined && this.#pending.size >= (this.#options.pendingMax ?? pendingMax)) {
       this.#mustRescan = true
       return
     }

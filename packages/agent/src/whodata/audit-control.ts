@@ -9,6 +9,8 @@ import { bytesOf, shownText } from '../bytes.ts'
 
 /** The key of our rules, by which our records are known. It is the original's, so that dashboards and rules go on. */
 export const auditKey = 'wazuh_fim'
+/** The key of the rule by which it is tried whether records arrive. */
+export const healthKey = 'wazuh_hc'
 
 export type RunResult = { readonly isOk: boolean; readonly output: string }
 /** Runs a program; for tests another can be put in its place. */
@@ -56,11 +58,12 @@ export async function changeRule(
   change: 'add' | 'remove',
   path: string,
   run: Run = runProgram,
+  key = auditKey,
 ): Promise<string | null> {
   // auditctl takes names as text; one that is not UTF-8 cannot be given to it.
   const name = shownText(path)
   if (!Buffer.from(name).equals(bytesOf(path))) return `${name}: its name is not UTF-8, which auditctl does not take`
-  const { isOk, output } = await run('auditctl', [change === 'add' ? '-w' : '-W', name, '-p', 'wa', '-k', auditKey])
+  const { isOk, output } = await run('auditctl', [change === 'add' ? '-w' : '-W', name, '-p', 'wa', '-k', key])
   return isOk || (change === 'add' && /exists/.test(output)) ? null : `${name}: ${output.split('\n')[0]}`
 }
 
@@ -97,4 +100,20 @@ export async function writePlugin(
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return false
   writeFileSync(file, text, { mode: 0o640 })
   return true
+}
+
+/** Where rules stand that are loaded when the system starts. */
+export const rulesFolder = '/etc/audit/rules.d'
+
+/** Writes our rules for the next start, for where they cannot be changed before. Null when that is done, else why not. */
+export function writeRules(folder: string, paths: readonly string[]): string | null {
+  const named = paths.map(shownText).filter((name, at) => Buffer.from(name).equals(bytesOf(paths[at] ?? '')))
+  // A line is one rule: a name with a line break would be another.
+  const lines = named.filter((name) => !/[\n\r]/.test(name)).map((name) => `-w ${name} -p wa -k ${auditKey}\n`)
+  try {
+    writeFileSync(join(folder, 'audit_rules_wazuh.rules'), lines.join(''), { mode: 0o640 })
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }

@@ -3,14 +3,23 @@
  * handed on with its paths and its actor (spec: fim, part 5). Falls silent, and says so, when auditd is not there, does
  * not let the rules be changed, or somebody keeps on removing them: the caller then goes by real-time alone.
  */
-import { statSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bytesOf, shownText } from '../bytes.ts'
+import { bytesOf, joinPath, shownText } from '../bytes.ts'
 import type { Actor } from '../fim/message.ts'
 import type { Names } from '../fim/names.ts'
 import type { Tell } from '../send.ts'
-import { auditKey, auditState, changeRule, ourRules, type Run, runProgram } from './audit-control.ts'
+import {
+  auditKey,
+  auditState,
+  changeRule,
+  healthKey,
+  ourRules,
+  type Run,
+  runProgram,
+  writeRules,
+} from './audit-control.ts'
 import { type AuditEvent, AuditReader, concernedPaths } from './audit-records.ts'
 import { parentFacts, podOf } from './process-facts.ts'
 
@@ -32,7 +41,13 @@ export interface AuditSourceOptions {
   /** A notice for the manager (queue 1, location syscheck). */
   readonly notice: (text: string) => void
   readonly tell: Tell
+  /** A folder of our own in which a file is made to see whether records arrive; null: that is not tried. */
+  readonly healthFolder: string | null
+  /** Where rules for the next start of the system go; null: nowhere. */
+  readonly rulesFolder: string | null
   readonly run?: Run
+  /** Most milliseconds for the record of our own file. */
+  readonly healthMs?: number
   /** Seconds between looks at the rules. */
   readonly checkS?: number
 }
@@ -41,6 +56,8 @@ export interface AuditSourceOptions {
 const removalsMax = 5
 const reconnectsMax = 5
 const reconnectMs = 1000
+/** How long the record of our own file may take, in milliseconds (spec: fim, part 5.1). */
+const healthMs = 10_000
 /** After this silence an event is taken as whole, in milliseconds. */
 const silenceMs = 1000
 const unsetId = '4294967295'
@@ -57,6 +74,9 @@ export class AuditSource {
   #removals = 0
   #isLive = false
   #isClosed = false
+  /** The rules cannot be changed before the system starts again. */
+  #isLocked = false
+  #onHealthy: (() => void) | null = null
 
   constructor(options: AuditSourceOptions) {
     this.#options = options
@@ -79,11 +99,11 @@ export class AuditSource {
   async start(): Promise<string | null> {
     const state = await auditState(this.#run)
     if (state === null) return 'auditctl cannot be run; install auditd'
-    if (state.enabled === 2)
-      return 'the audit rules are locked (enabled 2); put the rules in /etc/audit/rules.d and reboot'
+    this.#isLocked = state.enabled === 2
+    if (this.#isLocked && !(await this.#areRulesThere())) return this.#ruleNextStart()
     if (!(await this.#connect()))
       return `nobody listens on ${this.#options.socketPath}; is auditd running with the plug-in?`
-    const reason = await this.#keepRules()
+    const reason = (await this.#keepRules()) ?? (await this.#tryHealth())
     if (reason !== null) {
       await this.close()
       return reason
@@ -113,8 +133,49 @@ export class AuditSource {
     if (this.#check !== null) clearInterval(this.#check)
     if (this.#silence !== null) clearTimeout(this.#silence)
     this.#socket?.destroy()
-    for (const folder of this.#added) await changeRule('remove', folder, this.#run)
+    if (!this.#isLocked) for (const folder of this.#added) await changeRule('remove', folder, this.#run)
     this.#added.clear()
+  }
+
+  async #areRulesThere(): Promise<boolean> {
+    const present = await ourRules(this.#run)
+    return present !== null && this.#folders.every((folder) => present.has(shownText(folder)))
+  }
+
+  #ruleNextStart(): string {
+    const { rulesFolder } = this.#options
+    const says = 'the audit rules are locked (enabled 2)'
+    if (rulesFolder === null) return `${says}; put the rules in /etc/audit/rules.d and restart the system`
+    const failure = writeRules(rulesFolder, this.#folders)
+    return failure === null
+      ? `${says}; ours are in ${rulesFolder} for the next start of the system: restart it`
+      : `${says}, and ours cannot be written for its next start: ${failure}`
+  }
+
+  /** Makes a file and waits for its record. Null when it came, else that it did not. */
+  async #tryHealth(): Promise<string | null> {
+    const { healthFolder } = this.#options
+    // Where rules are locked none can be added for this.
+    if (healthFolder === null || this.#isLocked) return null
+    mkdirSync(bytesOf(healthFolder), { recursive: true, mode: 0o700 })
+    const reason = await changeRule('add', healthFolder, this.#run, healthKey)
+    if (reason !== null) return `no audit rule for ${reason}`
+    const file = bytesOf(joinPath(healthFolder, 'file'))
+    const ending = new AbortController()
+    try {
+      const arrived = new Promise<boolean>((resolve) => {
+        this.#onHealthy = () => resolve(true)
+      })
+      writeFileSync(file, '')
+      const late = sleep(this.#options.healthMs ?? healthMs, false, { signal: ending.signal }).catch(() => false)
+      if (await Promise.race([arrived, late])) return null
+      return `the record of a file that we made did not come within ${healthMs / 1000} s`
+    } finally {
+      ending.abort()
+      this.#onHealthy = null
+      rmSync(file, { force: true })
+      await changeRule('remove', healthFolder, this.#run, healthKey)
+    }
   }
 
   async #connect(): Promise<boolean> {
@@ -166,7 +227,9 @@ export class AuditSource {
         if (exists(folder)) this.#added.add(folder)
         continue
       }
-      const reason = await changeRule('add', folder, this.#run)
+      const reason = this.#isLocked
+        ? `${shownText(folder)}: the rules are locked`
+        : await changeRule('add', folder, this.#run)
       if (reason === null) {
         this.#added.add(folder)
         isAnyThere = true
@@ -185,6 +248,7 @@ export class AuditSource {
     }
     const { syscall } = event
     if (syscall === null || syscall.get('success') !== 'yes') return
+    if (event.keys.includes(healthKey)) this.#onHealthy?.()
     if (!event.keys.some((key) => key === auditKey || this.#options.keys.includes(key))) return
     const pid = Number(syscall.get('pid'))
     if (pid === process.pid) return
