@@ -37,6 +37,12 @@ export const scenarios: readonly Scenario[] = [
     load: () => import('./agent.ts'),
   },
   {
+    name: 'agent-trouble',
+    says: 'what is kept when a manager, a network, a disk or a key fails',
+    inTest: true,
+    load: () => import('./agent-trouble.ts'),
+  },
+  {
     name: 'agent-faults-short',
     says: 'events of 50 agents, each once, with three kills and six cuts',
     inTest: true,

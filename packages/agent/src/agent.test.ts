@@ -213,3 +213,20 @@ test('a manager that does not know the key is asked for another one, and nothing
   await link.stop()
   spool.close()
 })
+
+test('a manager that falls silent while there is something to send is given up, and all arrives', async () => {
+  const spool = openSpool()
+  const link = linkTo(spool, { reconnectTimeS: 1 })
+  link.start()
+  await until(() => expect(link.isConnected).toBe(true))
+  manager.acknowledges = false
+  let count = 0
+  const sending = setInterval(() => void spool.append('1', 'x', `${count++}`).catch(() => {}), 20)
+  await until(() => expect(told.join()).toMatch(/the connection was lost/))
+  clearInterval(sending)
+  manager.acknowledges = true
+  await until(() => expect(spool.count).toBe(0))
+  expect(new Set(manager.events).size).toBe(count)
+  await link.stop()
+  spool.close()
+})

@@ -126,7 +126,6 @@ export function readAgentConf(
       read.sections.filter(({ name }) => name === 'syscheck'),
       reader,
       fim,
-      isLocal,
     )
   }
   return {

@@ -57,8 +57,9 @@ export interface LinkOptions {
   readonly retriesMax?: number
   /** The manager does not seem to know our key: gives another identity, or null to go on with this one. */
   readonly onRefused?: () => Promise<KeyEntry | null>
-  /** Milliseconds before the first new attempt; doubles up to a minute. */
+  /** Milliseconds before the first new attempt; doubles up to `retryMsMax`, a minute unless told. */
   readonly retryMs?: number
+  readonly retryMsMax?: number
 }
 
 /** Most messages that are sent and not yet acknowledged: what is sent again at worst. */
@@ -72,8 +73,9 @@ const retriesPreset = 5
 /** How often in a row the same failure is told. */
 const tellMax = 3
 const refusedText = 'the manager closed the connection without an answer; does it know this agent’s key?'
-const retryMsMax = 60_000
+const retryMsMaxPreset = 60_000
 const connectMs = 10_000
+const overdueLookMs = 500
 const noBytes = new Uint8Array()
 const knownQueues: ReadonlySet<string> = new Set(Object.values(queues))
 
@@ -133,7 +135,7 @@ export class ManagerLink {
   }
 
   async #run(): Promise<void> {
-    const { servers, tell, retryMs = retryMsPreset } = this.#options
+    const { servers, tell, retryMs = retryMsPreset, retryMsMax = retryMsMaxPreset } = this.#options
     let failures = 0
     let at = 0
     while (!this.#isStopped) {
@@ -194,7 +196,13 @@ export class ManagerLink {
       this.#wake?.()
     })
     this.#send(line, startupPayload(this.#options.version, this.#options.spool.id))
-    line.barriers.push(null)
+    line.barriers.push({ upTo: null, atMs: performance.now() })
+    // Beside the loop, which may itself wait for a socket that takes nothing any more.
+    const watch = setInterval(() => {
+      if (this.#isOverdue(line)) socket.destroy()
+    }, overdueLookMs)
+    watch.unref()
+    socket.once('close', () => clearInterval(watch))
     let isTold = false
     while (line.isOpen && !this.#isStopped) {
       if (line.isReady && !isTold) {
@@ -203,7 +211,6 @@ export class ManagerLink {
         this.#sendBarrier(line)
       }
       const isIdle = !line.isReady || !(await this.#sendSome(line))
-      if (this.#isOverdue(line)) socket.destroy()
       if (isIdle && line.isOpen) await this.#pause(this.#idleMs(line))
     }
     if (!this.#isStopped) socket.destroy()
@@ -233,9 +240,9 @@ export class ManagerLink {
 
   #sendBarrier(line: Line): void {
     this.#send(line, keepAlivePayload(this.#options.keepAlive(line.socket.localAddress ?? '')))
-    line.barriers.push(line.sent)
     line.barrierAt = line.sent
     line.barrierMs = performance.now()
+    line.barriers.push({ upTo: line.sent, atMs: line.barrierMs })
   }
 
   #payloadOf({ number, queue, location, message }: SpoolEntry, isNumbered: boolean): Buffer {
@@ -265,8 +272,8 @@ export class ManagerLink {
     if (control.kind === 'ack') {
       line.isReady = true
       this.lastAck = new Date()
-      const upTo = line.barriers.shift()
-      if (upTo !== undefined && upTo !== null) this.#confirm(upTo)
+      const upTo = line.barriers.shift()?.upTo ?? null
+      if (upTo !== null) this.#confirm(upTo)
       this.#wake?.()
     } else if (control.kind === 'durable') this.#hearDurable(line, control)
     else if (control.kind === 'reconnect') line.socket.destroy()
@@ -316,9 +323,10 @@ export class ManagerLink {
 
   /** A barrier that nobody answers: the line is dead, though nothing has said so. */
   #isOverdue(line: Line): boolean {
+    const [oldest] = line.barriers
     return (
-      line.barriers.length > 0 &&
-      performance.now() - Math.max(line.heardMs, line.barrierMs) > this.#options.reconnectTimeS * 1000
+      oldest !== undefined &&
+      performance.now() - Math.max(line.heardMs, oldest.atMs) > this.#options.reconnectTimeS * 1000
     )
   }
 
@@ -348,8 +356,8 @@ class Line {
   barrierAt: number
   barrierMs = performance.now()
   heardMs = performance.now()
-  /** Numbers of barriers without an answer; null is the start-up message. */
-  readonly barriers: (number | null)[] = []
+  /** Barriers without an answer: the number that each confirms (null: the start-up message), and when it was sent. */
+  readonly barriers: { readonly upTo: number | null; readonly atMs: number }[] = []
   isReady = false
   /** The manager counts our messages. */
   isNumbered = false
