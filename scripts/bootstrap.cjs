@@ -13,7 +13,7 @@
 
 const { spawn, spawnSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
-const { accessSync, constants, existsSync, readFileSync, writeFileSync } = require('node:fs')
+const { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, writeFileSync } = require('node:fs')
 const { delimiter, dirname, join } = require('node:path')
 
 const root = dirname(__dirname)
@@ -30,16 +30,16 @@ const installSeconds = 900
  * paths among the arguments are meant from where the user stands, hence `fromCaller`.
  */
 const verbs = {
-  start: { file: 'packages/manager/src/main.ts', packages: 'production', fromCaller: true },
+  start: { file: 'packages/manager/src/main.ts', packages: 'production', fromCaller: true, page: true },
   dogwatch: { file: 'packages/cli/src/main.ts', packages: 'production', fromCaller: true },
   conformance: { file: 'packages/cli/src/conformance.ts', packages: 'production', fromCaller: true },
   detections: { file: 'packages/cli/src/detections.ts', packages: 'production', fromCaller: true },
   bench: { file: 'bench/index.ts', packages: 'all' },
-  e2e: { file: 'e2e/index.ts', packages: 'all' },
+  e2e: { file: 'e2e/index.ts', packages: 'all', page: true },
   fuzz: { file: 'scripts/fuzz.ts', packages: 'all' },
   record: { file: 'scripts/record.ts', packages: 'all' },
   check: { file: 'scripts/check.ts', packages: 'all' },
-  test: { file: 'scripts/test.ts', packages: 'all' },
+  test: { file: 'scripts/test.ts', packages: 'all', page: true },
 }
 
 /** Programs of the system that a verb uses: the command looked for, the Debian package that brings it, who needs it. */
@@ -214,6 +214,67 @@ function ensureInstalled(packages) {
   if (result.status !== 0) process.exit(result.status ?? 1)
 }
 
+/** What the page is made of. */
+const pageSources = ['packages/dashboard', 'packages/client', 'packages/query']
+/** Holds the hash of the sources that the page was last built from. */
+const pageStamp = join(root, 'packages/dashboard/dist/built-from')
+
+/** Builds the page of the dashboard when its sources are others than last time; whatever goes wrong, the verb goes on. */
+function ensurePage(node) {
+  const file = join(root, 'packages/dashboard/src/build.ts')
+  // A container image brings the page built, and leaves the sources out.
+  if (!existsSync(file)) return
+  const hash = hashOfPageSources()
+  if (isPageBuilt(hash)) return
+  const lock = join(modules, '.dogwatch-page-lock')
+  const build = [node, __filename, '--build-page', hash]
+  const [command, ...args] = onPath('flock') ? ['flock', lock, ...build] : build
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], timeout: installSeconds * 1000 })
+  if (status !== 0) say('the page could not be built: see above. Everything else works; /app says what to do')
+}
+
+/** Runs under the lock that `ensurePage` takes: whoever waited for it finds the page built. */
+function buildPage(hash) {
+  if (isPageBuilt(hash)) return
+  const started = Date.now()
+  say('building the page, once for this version of its sources; this takes some seconds')
+  const { status, signal } = spawnSync(findNode(), [join(root, 'packages/dashboard/src/build.ts')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
+  if (status !== 0) process.exit(typeof status === 'number' ? status : signal ? 1 : 0)
+  writeFileSync(pageStamp, hash)
+  say(`page built in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+}
+
+function isPageBuilt(hash) {
+  try {
+    return readFileSync(pageStamp, 'utf8') === hash && existsSync(join(dirname(pageStamp), 'index.html'))
+  } catch {
+    return false
+  }
+}
+
+/** Contents and names of everything that goes into the page, and of what it is built with. */
+function hashOfPageSources() {
+  const hash = createHash('sha256')
+  const files = pageSources
+    .flatMap((folder) => filesBelow(join(root, folder)))
+    .filter((path) => !/\.test\.tsx?$/.test(path))
+  for (const path of [...files.sort(), join(root, 'package-lock.json')]) {
+    hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0')
+  }
+  return hash.digest('hex')
+}
+
+function filesBelow(folder) {
+  return readdirSync(folder).flatMap((name) => {
+    if (name === 'node_modules' || name.startsWith('dist')) return []
+    const path = join(folder, name)
+    return statSync(path).isDirectory() ? filesBelow(path) : [path]
+  })
+}
+
 /** Brings the programs a verb uses, or names what is missing; never a reason to stop, since tests skip what they lack. */
 function ensureSystemPrograms(verb) {
   const missing = systemPrograms.filter(({ command, verbs: users }) => users.includes(verb) && !onPath(command))
@@ -278,6 +339,7 @@ function runVerb(verb, args) {
   ensureSystemPrograms(verb)
   const node = findNode()
   if (node === null) return fail(whyNotInstalled(), 1)
+  if (known.page) ensurePage(node)
   // npm changes to the folder of package.json and leaves the caller's folder in INIT_CWD.
   const caller = process.env.INIT_CWD
   if (known.fromCaller && caller && process.cwd() === root && existsSync(caller)) process.chdir(caller)
@@ -289,5 +351,6 @@ module.exports = { runVerb, verbs }
 if (require.main === module) {
   const [verb = '', ...args] = process.argv.slice(2)
   if (verb === '--install') install(args[0] ?? 'all')
+  else if (verb === '--build-page') buildPage(args[0] ?? '')
   else runVerb(verb, args)
 }

@@ -32,7 +32,7 @@ export const roomsKnownBy: Readonly<Record<string, readonly string[]>> = {
   manager: [...words, ...machinery, ...edges],
   // Runs as root on every host, hence its short list.
   agent: [...words, 'protocol', 'sca', 'k8s'],
-  dashboard: ['client'],
+  dashboard: ['client', 'query'],
   // The one command offers the other programs too.
   cli: [...words, ...machinery, ...edges, 'manager', 'agent'],
 }

@@ -46,6 +46,7 @@ beforeAll(async () => {
   await store.append('alerts', [0, 1, 2, 3].map(documentOf))
   api = await createApi({
     tls: null,
+    pageFolder: null,
     parts: {
       state,
       store: () => store,
@@ -68,6 +69,7 @@ beforeAll(async () => {
       log: () => {},
       logAlertLevel: 3,
       managerName: 'm',
+      sampleCommand: () => 'curl',
     },
   })
   const passwordHash = await hashPassword(password)
@@ -129,11 +131,12 @@ describe('who may', () => {
         const url = path.replace(/\{[^}]+\}/g, '1')
         const verb = method.toUpperCase()
         if (verb !== 'GET' && verb !== 'POST' && verb !== 'PUT' && verb !== 'DELETE') continue
-        const isPublic = url === '/' || (url === '/security/user/authenticate' && verb !== 'DELETE')
+        const isLogin = /^\/(?:security\/user\/authenticate|dogwatch\/session(?:\/token)?)$/.test(url)
+        const isPublic = url === '/' || (isLogin && verb !== 'DELETE')
         if (isPublic) continue
         expect((await ask(verb, url)).status, `${verb} ${url} without a token`).toBe(401)
         seen.push(url)
-        const isOwn = /\/me(?:\/|$)/.test(url) || url === '/security/user/authenticate'
+        const isOwn = /\/me(?:\/|$)/.test(url) || isLogin
         if (!isOwn) expect((await ask(verb, url, none)).status, `${verb} ${url} without a role`).toBe(403)
       }
     }
@@ -589,8 +592,9 @@ describe('the server', () => {
     )
   })
 
-  test('GET / is a page for browsers and facts for programs', async () => {
-    expect((await ask('GET', '/', null, undefined, { accept: 'text/html,*/*' })).body).toContain('<h1>Dogwatch</h1>')
+  test('GET / leads a browser to the page and tells programs facts', async () => {
+    const { status, headers } = await ask('GET', '/', null, undefined, { accept: 'text/html' })
+    expect([status, headers.location]).toEqual([302, '/app/'])
     expect((await ask('GET', '/')).body.data.title).toBe('Dogwatch API')
   })
 

@@ -152,6 +152,21 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
   )
 
   server.get(
+    '/dogwatch/first-event',
+    {
+      schema: {
+        tags: ['manager'],
+        security,
+        response,
+        querystring,
+        summary: 'A line for a shell on the manager’s machine that posts a sample event',
+      },
+      config: { permission: 'manager:read' },
+    },
+    () => ({ data: { command: parts.sampleCommand() }, error: 0 }),
+  )
+
+  server.get(
     '/cluster/status',
     {
       schema: {

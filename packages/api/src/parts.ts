@@ -20,6 +20,8 @@ export interface ApiParts {
   /** Lowest level that is an alert. */
   readonly logAlertLevel: number
   readonly managerName: string
+  /** A line for a shell on this machine that posts a sample event; null where no webhook listens. */
+  readonly sampleCommand: () => string | null
 }
 
 export interface ManagerFacts {

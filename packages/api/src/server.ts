@@ -19,6 +19,7 @@ import fastify, {
 import { ApiError, apiErrorOf, problemBody } from './error.ts'
 import { countGuesses } from './guesses.ts'
 import { managerRoutes } from './manager-routes.ts'
+import { pageRoutes } from './page-routes.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, randomPassword } from './password.ts'
 import { type Action, administrator, isAllowed } from './permissions.ts'
@@ -61,6 +62,8 @@ export interface ApiOptions {
   readonly parts: ApiParts
   /** Null serves plain HTTP, for tests that inject requests. */
   readonly tls: Tls | null
+  /** Folder of the built page (packages/dashboard/dist); null where there is no page. */
+  readonly pageFolder: string | null
 }
 
 export interface Api {
@@ -79,9 +82,11 @@ const bodyLengthMax = 2 << 20
 const requestMsMax = 30_000
 /** Requests of one address in a minute (spec: api, part 1). */
 const requestsPerMinute = 300
+/** And of one logged-in user at one address: a page with a dozen charts, refreshed every few seconds. */
+const userRequestsPerMinute = 1200
 const firstUser = 'admin'
 
-export async function createApi({ parts, tls }: ApiOptions): Promise<Api> {
+export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise<Api> {
   let secure: Server | null = null
   const server: ApiServer = fastify({
     serverFactory: (handler) => {
@@ -117,10 +122,17 @@ export async function createApi({ parts, tls }: ApiOptions): Promise<Api> {
     })
   })
   await server.register(rateLimit, {
-    max: requestsPerMinute,
+    // Runs behind the check of the token, which is a hook of the whole server; a token that is not good counts there.
+    max: ({ asker }) => (asker === null ? requestsPerMinute : userRequestsPerMinute),
+    keyGenerator: ({ ip, asker }) => (asker === null ? ip : `${ip} ${asker.id}`),
     timeWindow: 60_000,
     cache: 10_000,
-    errorResponseBuilder: () => new ApiError(429, `more than ${requestsPerMinute} requests in a minute`, 6001),
+    errorResponseBuilder: (_request, { max }) => tooMany(max),
+  })
+  const countRefusal = server.createRateLimit({
+    max: requestsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: ({ ip }) => ip,
   })
   await server.register(swagger, {
     openapi: {
@@ -142,9 +154,12 @@ export async function createApi({ parts, tls }: ApiOptions): Promise<Api> {
     const { permission } = request.routeOptions.config
     if (permission === undefined || permission === 'public') return
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (token === undefined) throw new ApiError(401, 'No authorization token provided')
-    const user = await tokens.check(token)
-    if (user === null) throw new ApiError(401, 'Invalid token')
+    const user = token === undefined ? null : await tokens.check(token)
+    if (user === null) {
+      const counted = await countRefusal(request)
+      if (!counted.isAllowed && counted.isExceeded) throw tooMany(counted.max)
+      throw new ApiError(401, token === undefined ? 'No authorization token provided' : 'Invalid token')
+    }
     request.asker = user
     if (permission !== 'user' && !isAllowed(user.roles, permission)) {
       throw new ApiError(403, `Permission denied: this needs ${permission}`, 4000)
@@ -173,6 +188,7 @@ export async function createApi({ parts, tls }: ApiOptions): Promise<Api> {
   managerRoutes(server, parts)
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
+  if (pageFolder !== null) pageRoutes(server, pageFolder)
   server.get('/openapi.json', { schema: { hide: true }, config: { permission: 'public' } }, () => server.swagger())
   await server.ready()
   return {
@@ -217,6 +233,10 @@ function refuse(reply: FastifyReply, error: ApiError): void {
     .type('application/problem+json; charset=utf-8')
     .serializer((value) => JSON.stringify(value))
     .send(problemBody(error))
+}
+
+function tooMany(max: number): ApiError {
+  return new ApiError(429, `more than ${max} requests in a minute`, 6001)
 }
 
 function pathOf({ url }: FastifyRequest): string {

@@ -1,5 +1,7 @@
-/** Logging in and out (spec: api, part 2), and `GET /`. */
+/** Logging in and out (spec: api, part 2), the page's session, and `GET /`. */
 import { hostname } from 'node:os'
+import type { User } from '@dogwatch/store'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { answerSchema, apiTime, commonQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
@@ -7,7 +9,7 @@ import type { Guesses } from './guesses.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, isPassword, passwordLengthMax, TooManyChecks } from './password.ts'
 import { type ApiServer, askerOf } from './server.ts'
-import type { Tokens } from './tokens.ts'
+import { sessionHours, type Tokens, tokenSeconds } from './tokens.ts'
 
 export interface SessionParts {
   readonly parts: ApiParts
@@ -15,14 +17,12 @@ export interface SessionParts {
   readonly guesses: Guesses
 }
 
-const page = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Dogwatch</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}code{font-size:.9em}</style>
-<h1>Dogwatch</h1>
-<p>The manager is running. The page with alerts comes with a later version; until then the API on this port answers searches.</p>
-<p>What it offers: <a href="/openapi.json"><code>/openapi.json</code></a></p>
-</html>
-`
+/**
+ * The browser's session: a cookie that scripts cannot read, that no other site's request carries, and that is good for one thing: fetching a token for
+ * the page to hold in its memory. `__Host-` binds it to this host, TLS and the whole site.
+ */
+const cookieName = '__Host-dogwatch'
+const cookieAttributes = 'Path=/; HttpOnly; Secure; SameSite=Strict'
 
 export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: SessionParts): void {
   // Checked in the place of an unknown user's, so that both take as long.
@@ -35,7 +35,7 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: Ses
       config: { permission: 'public' },
     },
     (request, reply) => {
-      if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.type('text/html; charset=utf-8').send(page)
+      if (/\btext\/html\b/.test(request.headers.accept ?? '')) return reply.redirect('/app/', 302)
       return reply.send({
         data: {
           title: 'Dogwatch API',
@@ -66,30 +66,80 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: Ses
       },
       config: { permission: 'public' },
       async handler(request, reply) {
-        const given = credentialsOf(request.headers.authorization)
-        if (given === null) throw new ApiError(401, 'Invalid credentials')
-        const { name, password } = given
-        request.auditNote = `login of ${name.slice(0, 64)}`
-        if (guesses.isLocked(name, request.ip)) {
-          throw new ApiError(429, 'too many failed logins; try again in five minutes', 6000)
-        }
-        const user = parts.state.userNamed(name)
-        const isRight = await isPassword(password, user?.passwordHash ?? (await nobody)).catch((error: unknown) => {
-          if (error instanceof TooManyChecks) throw new ApiError(429, error.message, 6000)
-          throw error
-        })
-        if (user === null || !isRight || user.isDisabled) {
-          guesses.failed(name, request.ip)
-          throw new ApiError(401, 'Invalid credentials')
-        }
-        guesses.succeeded(name, request.ip)
-        request.asker = user
+        const user = await userWithPassword(request)
         const token = await tokens.issue(user)
         if (request.query.raw === true) return reply.type('text/plain; charset=utf-8').send(token)
         return reply.send({ data: { token }, error: 0 })
       },
     })
   }
+
+  const pageAnswer = { 200: answerSchema }
+  server.post(
+    '/dogwatch/session',
+    {
+      schema: {
+        tags: ['session'],
+        summary: 'Log the page in (HTTP Basic): a token, and a cookie that fetches the next ones',
+        security: [{ basic: [] }],
+        querystring: Type.Object(commonQuery),
+        response: pageAnswer,
+      },
+      config: { permission: 'public' },
+    },
+    async (request, reply) => {
+      refuseCrossSite(request)
+      const user = await userWithPassword(request)
+      const session = await tokens.issueSession(user)
+      reply.header('set-cookie', `${cookieName}=${session}; ${cookieAttributes}; Max-Age=${sessionHours * 3600}`)
+      return { data: { token: await tokens.issue(user), seconds: tokenSeconds }, error: 0 }
+    },
+  )
+
+  server.post(
+    '/dogwatch/session/token',
+    {
+      schema: {
+        tags: ['session'],
+        summary: 'The next token of a page that is logged in (its cookie); null when it is not',
+        querystring: Type.Object(commonQuery),
+        response: pageAnswer,
+      },
+      config: { permission: 'public', isQuiet: true },
+    },
+    async (request, reply) => {
+      refuseCrossSite(request)
+      const session = cookieOf(request.headers.cookie)
+      const user = session === null ? null : await tokens.checkSession(session)
+      if (user === null) {
+        // Asked at every first load, so that nobody being logged in is an ordinary answer.
+        if (session !== null) reply.header('set-cookie', `${cookieName}=; ${cookieAttributes}; Max-Age=0`)
+        return { data: { token: null, seconds: 0 }, error: 0 }
+      }
+      return { data: { token: await tokens.issue(user), seconds: tokenSeconds }, error: 0 }
+    },
+  )
+
+  server.delete(
+    '/dogwatch/session',
+    {
+      schema: {
+        tags: ['session'],
+        summary: 'Log the page out: the cookie goes, and all tokens and sessions of the user end',
+        security: [{ jwt: [] }],
+        querystring: Type.Object(commonQuery),
+        response: pageAnswer,
+      },
+      config: { permission: 'user' },
+    },
+    (request, reply) => {
+      refuseCrossSite(request)
+      const { id, name } = askerOf(request)
+      parts.state.endTokens(id)
+      reply.header('set-cookie', `${cookieName}=; ${cookieAttributes}; Max-Age=0`)
+      return { message: `User ${name} was successfully logged out`, error: 0 }
+    },
+  )
 
   server.delete(
     '/security/user/authenticate',
@@ -127,6 +177,50 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: Ses
       return { message: 'Tokens were successfully revoked', error: 0 }
     },
   )
+
+  /** Who logs in by HTTP Basic; a refusal that tells nothing about which of the two was wrong. */
+  async function userWithPassword(request: FastifyRequest): Promise<User> {
+    const given = credentialsOf(request.headers.authorization)
+    if (given === null) throw new ApiError(401, 'Invalid credentials')
+    const { name, password } = given
+    request.auditNote = `login of ${name.slice(0, 64)}`
+    if (guesses.isLocked(name, request.ip)) {
+      throw new ApiError(429, 'too many failed logins; try again in five minutes', 6000)
+    }
+    const user = parts.state.userNamed(name)
+    const isRight = await isPassword(password, user?.passwordHash ?? (await nobody)).catch((error: unknown) => {
+      if (error instanceof TooManyChecks) throw new ApiError(429, error.message, 6000)
+      throw error
+    })
+    if (user === null || !isRight || user.isDisabled) {
+      guesses.failed(name, request.ip)
+      throw new ApiError(401, 'Invalid credentials')
+    }
+    guesses.succeeded(name, request.ip)
+    request.asker = user
+    return user
+  }
+}
+
+/**
+ * A request that another site made a browser send is refused. Browsers say where a request comes from in Origin, and newer ones in Sec-Fetch-Site, and
+ * no script can change either; a request that says nothing does not come from the page.
+ */
+function refuseCrossSite({ headers, host }: FastifyRequest): void {
+  const { origin, 'sec-fetch-site': site } = headers
+  const isOwnOrigin = origin === undefined ? site !== undefined : origin.replace(/^https?:\/\//, '') === host
+  if (!isOwnOrigin || (site !== undefined && site !== 'same-origin')) {
+    throw new ApiError(403, 'this is for the page of this server only; clients use /security/user/authenticate', 4000)
+  }
+}
+
+/** The session's cookie among those of a request. */
+function cookieOf(header: string | undefined): string | null {
+  const pair = (header ?? '')
+    .slice(0, 16_384)
+    .split(/;\s*/)
+    .find((each) => each.startsWith(`${cookieName}=`))
+  return pair?.slice(cookieName.length + 1) || null
 }
 
 /** Name and password of HTTP Basic (RFC 7617); null when there are none, or they are too long to be right. */

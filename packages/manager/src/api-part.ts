@@ -24,6 +24,9 @@ export interface ApiPartOptions {
   readonly parts: Omit<ApiParts, 'state' | 'manager' | 'now'>
 }
 
+/** Where the build of the dashboard leaves the page; scripts/bootstrap.cjs builds it. */
+const pageFolder = join(import.meta.dirname, '../../dashboard/dist')
+
 /** Opens the state and listens. */
 export async function startApi({
   home,
@@ -38,7 +41,7 @@ export async function startApi({
   const state = openState(join(home, 'queue/state.db'))
   try {
     const manager = { home, version, uuid: uuidOf(state), status, counters }
-    const api = await createApi({ tls, parts: { ...parts, state, manager, now: Date.now } })
+    const api = await createApi({ tls, pageFolder, parts: { ...parts, state, manager, now: Date.now } })
     const listened = await api.listen(bind, port).catch(async (error: unknown) => {
       await api.close()
       throw explainListenError(error, port, 'the API', '--port-api')

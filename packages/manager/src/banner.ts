@@ -13,7 +13,14 @@ export interface BannerFacts {
   readonly tokenPath: string
   /** Of the API's first user; told once. */
   readonly firstPassword: { readonly user: string; readonly password: string } | null
+  /** Of the page, to be opened in a browser on this machine; null where there is none. */
+  readonly pageAddress: string | null
   readonly now: Date
+}
+
+/** What the sample command says. */
+type SampleFacts = Pick<BannerFacts, 'webhookHost' | 'auth' | 'caPath' | 'tokenPath' | 'now'> & {
+  readonly webhookPort: number
 }
 
 /** The lines, without a final newline. */
@@ -26,6 +33,13 @@ export function bannerText(facts: BannerFacts): string {
     '',
     ...rows.map(({ name, address }) => `  ${name.padEnd(width)}${address}`),
   ]
+  if (facts.pageAddress !== null) {
+    lines.push(
+      '',
+      `Open ${facts.pageAddress} in a browser. Its certificate is signed by the home’s own authority, ${facts.caPath}:`,
+      'have the browser trust that, or accept it once.',
+    )
+  }
   if (facts.firstPassword !== null) {
     const { user, password } = facts.firstPassword
     lines.push(
@@ -43,7 +57,7 @@ export function bannerText(facts: BannerFacts): string {
 }
 
 /** A line for a shell, that works by copy and paste. */
-export function sampleCommand(facts: BannerFacts & { readonly webhookPort: number }): string {
+export function sampleCommand(facts: SampleFacts): string {
   const credentials =
     facts.auth === 'token'
       ? [`-H "Authorization: Bearer $(cat ${shellWord(facts.tokenPath)})"`]

@@ -14,7 +14,7 @@ import { formatProblem, type Problem } from '@dogwatch/schema'
 import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
 import { type Agents, startAgents } from './agents.ts'
 import { type ApiPart, startApi } from './api-part.ts'
-import { bannerText } from './banner.ts'
+import { bannerText, sampleCommand } from './banner.ts'
 import { type ClusterToken, clusterToken } from './cluster-tokens.ts'
 import type { ReloadAnswer, StatusAnswer } from './control-protocol.ts'
 import { type ControlServer, startControl } from './control-server.ts'
@@ -121,6 +121,12 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
       ? []
       : [{ name: 'API', address: `https://${bracketed(config.value.dashboard.bind)}:${api.value.port}/` }]),
   ]
+  const sampleFacts = () => ({
+    webhookHost: sampleHost(config.value.webhook.bind),
+    auth: config.value.webhook.clusters[0]?.auth ?? 'token',
+    caPath: certPaths(home).ca,
+    tokenPath: tokens.present?.find(({ cluster }) => cluster === 'default')?.path ?? '',
+  })
   const figures = (): PipelineFigures | null => pipeline.present?.figures() ?? null
 
   const steps: readonly Step[] = [
@@ -316,6 +322,10 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
               log: (level, message, facts) => openedLog.value.log[level](facts, message),
               logAlertLevel: config.value.alerts.logAlertLevel,
               managerName: hostname().split('.')[0] ?? 'manager',
+              sampleCommand: () =>
+                webhookPort.present === null
+                  ? null
+                  : sampleCommand({ ...sampleFacts(), webhookPort: webhookPort.value, now: new Date() }),
             },
           }),
         )
@@ -444,18 +454,16 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
     ...agents.value.ports,
   }
   log.info({ ...ports, ms: Math.round(performance.now() - startedAt) }, 'ready')
-  const [first] = config.value.webhook.clusters
   return {
     log,
     ports,
     banner: bannerText({
       home,
       listening: listening(),
-      webhookHost: sampleHost(config.value.webhook.bind),
+      ...sampleFacts(),
       webhookPort: ports.webhook,
-      auth: first?.auth ?? 'token',
-      caPath: certPaths(home).ca,
-      tokenPath: tokens.present?.find(({ cluster }) => cluster === 'default')?.path ?? '',
+      pageAddress:
+        api.present === null ? null : `https://${sampleHost(config.value.dashboard.bind)}:${api.value.port}/app/`,
       firstPassword: api.present?.firstPassword ?? null,
       now: new Date(),
     }),

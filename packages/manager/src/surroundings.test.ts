@@ -157,6 +157,7 @@ describe('the banner', () => {
     caPath: "/srv/it's here/certs/ca.pem",
     tokenPath: "/srv/it's here/etc/webhook.token",
     firstPassword: null,
+    pageAddress: 'https://localhost:55000/app/',
     now: new Date('2026-11-24T07:00:00.123Z'),
   } as const
 
@@ -176,6 +177,7 @@ describe('the banner', () => {
     expect(bannerText({ ...facts, firstPassword })).toContain('First user: admin   password: Secret-1\n')
   })
   test('needs no token where there is no authentication', () => {
+    expect(bannerText(facts)).toContain('Open https://localhost:55000/app/ in a browser')
     expect(bannerText({ ...facts, auth: 'none' })).not.toContain('Authorization')
   })
   test('has no line without a receiver', () => {

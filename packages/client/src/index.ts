@@ -1,0 +1,18 @@
+export type {
+  Bucket,
+  EventDocument,
+  FieldFacts,
+  HistogramAnswer,
+  IndexName,
+  Items,
+  Me,
+  Neighbours,
+  SavedSearch,
+  SearchAnswer,
+  StoreStatus,
+  Term,
+  TermsAnswer,
+  TryAnswer,
+} from './answers.ts'
+export { type Client, createClient, type Method, RequestFailed, type Selection } from './client.ts'
+export type { TailEvent } from './event-stream.ts'

@@ -1,0 +1,1 @@
+export { type MenuEntry, menu } from './menu.ts'

@@ -1,0 +1,11 @@
+import { EmptyState } from '../widgets/EmptyState.tsx'
+import { PageHead } from '../widgets/PageHead.tsx'
+
+export default function MitrePage() {
+  return (
+    <>
+      <PageHead title="Mitre" />
+      <EmptyState title="Nothing here yet">This page comes with a later version.</EmptyState>
+    </>
+  )
+}

@@ -1,0 +1,11 @@
+import { EmptyState } from '../widgets/EmptyState.tsx'
+import { PageHead } from '../widgets/PageHead.tsx'
+
+export default function DevToolsPage() {
+  return (
+    <>
+      <PageHead title="DevTools" />
+      <EmptyState title="Nothing here yet">This page comes with a later version.</EmptyState>
+    </>
+  )
+}

@@ -1,0 +1,363 @@
+/**
+ * Events in rows, as many as there are: only rows in sight are drawn, more are asked for as one scrolls. Columns are chosen by the user and held in the
+ * address; a row opens the flyout. Sorted by time, the newest or the oldest first: the store reads events in that order.
+ */
+import type { EventDocument } from '@dogwatch/client'
+import { ActionIcon, Button, Checkbox, Group, Popover, ScrollArea, Skeleton, TextInput, Tooltip } from '@mantine/core'
+import { useDisclosure, useElementSize, useMediaQuery } from '@mantine/hooks'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { useFields, useSearchPages, useSelection } from '../data/hooks.ts'
+import { client } from '../data/session.ts'
+import { csvOf, saveFile } from '../url/csv.ts'
+import { exactTime } from '../url/time-range.ts'
+import { usePageParam } from '../url/url-state.ts'
+import { visibleText } from '../url/visible-text.ts'
+import { fieldNumber, fieldText } from './document-fields.ts'
+import { EmptyState } from './EmptyState.tsx'
+import { EventFlyout } from './EventFlyout.tsx'
+import { Icon } from './icons.tsx'
+import { LevelBadge } from './LevelBadge.tsx'
+import { countText } from './number-text.ts'
+import { SafeText } from './SafeText.tsx'
+import { Trouble } from './Trouble.tsx'
+
+export interface EventGridProps {
+  /** Columns beside the time until the user chooses others. */
+  readonly columns?: readonly string[]
+  /** A condition beside query and filters. */
+  readonly where?: string
+  /** In pixels; left out: as much as the window has, but for what stands above. */
+  readonly height?: number
+  /** Put before the rows that were asked for: what a live tail brought. */
+  readonly fresh?: readonly EventDocument[]
+}
+
+export const baseColumns = ['agent.name', 'rule.description', 'rule.level', 'rule.id'] as const
+/** Rows that an export holds at most. */
+const exportMax = 10_000
+const rowHeight = 30
+const narrowRowHeight = 54
+/** Widths in pixels by field; others take what is left. */
+const widths: Readonly<Record<string, string>> = {
+  'rule.level': '64px',
+  'rule.id': '84px',
+  'agent.id': '70px',
+  'rule.description': 'minmax(220px, 3fr)',
+  full_log: 'minmax(260px, 4fr)',
+}
+
+export function EventGrid({ columns: byDefault = baseColumns, where = '', height, fresh = [] }: EventGridProps) {
+  const [columnText, setColumnText] = usePageParam('cols', byDefault.join(','))
+  const [order, setOrder] = usePageParam('sort', 'newest')
+  const [open, setOpen] = usePageParam('open')
+  const columns = useMemo(() => columnText.split(',').filter((name) => name !== ''), [columnText])
+  const isNarrow = useMediaQuery('(max-width: 48em)') ?? false
+  const direction = order === 'oldest' ? 'oldest' : 'newest'
+  const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage, isPending } = useSearchPages({
+    where,
+    order: direction,
+  })
+  const rows = useMemo(() => {
+    const known = new Set(fresh.map(({ id }) => id))
+    const found = data?.pages.flatMap(({ documents }) => documents) ?? []
+    return [...fresh, ...found.filter(({ id }) => !known.has(id))]
+  }, [data, fresh])
+  const total = Math.max(data?.pages[0]?.total ?? 0, rows.length)
+  const scroller = useRef<HTMLDivElement>(null)
+  const head = useElementSize()
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (isNarrow ? narrowRowHeight : rowHeight),
+    overscan: 12,
+  })
+  const items = virtual.getVirtualItems()
+  const lastShown = items.at(-1)?.index ?? 0
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows have another height then
+  useEffect(() => virtual.measure(), [isNarrow, virtual])
+  useEffect(() => {
+    if (lastShown >= rows.length - 40 && hasNextPage && !isFetchingNextPage && error === null) void fetchNextPage()
+  }, [lastShown, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage, error])
+  const template = `34px 176px ${columns.map((name) => widths[name] ?? 'minmax(110px, 1fr)').join(' ')}`
+  const minWidth =
+    210 + columns.reduce((sum, name) => sum + Number(/(\d+)px/.exec(widths[name] ?? '110px')?.[1] ?? 110), 0)
+  const setColumns = (next: readonly string[]) => setColumnText(next.join(','))
+  const openAt = rows.findIndex(({ id }) => id === open)
+  return (
+    <div className="grid">
+      <Group justify="space-between" gap="xs" className="grid-tools">
+        <span className="grid-count" role="status">
+          {data === undefined ? 'Searching' : `${countText(total)} ${total === 1 ? 'event' : 'events'}`}
+        </span>
+        <Group gap={6}>
+          <ColumnChooser columns={columns} onChange={setColumns} byDefault={byDefault} />
+          <ExportButton columns={columns} where={where} order={direction} total={total} />
+        </Group>
+      </Group>
+      {error !== null && <Trouble error={error} onRetry={() => void refetch()} />}
+      {error === null && isPending && <Skeleton height={height ?? 300} />}
+      {data !== undefined && rows.length === 0 && error === null && (
+        <EmptyState title="No events match" icon="search">
+          A longer time range, or fewer filters, may show some. Text without a field is looked for in the log and the
+          description.
+        </EmptyState>
+      )}
+      {rows.length > 0 && (
+        <div
+          ref={scroller}
+          className="grid-scroller"
+          style={height === undefined ? undefined : { height }}
+          role="table"
+          aria-label="Events"
+          aria-rowcount={total + 1}
+          tabIndex={0}
+        >
+          <div style={isNarrow ? undefined : { minWidth }} role="rowgroup">
+            {!isNarrow && (
+              <div
+                ref={head.ref}
+                className="grid-head"
+                role="row"
+                style={{ gridTemplateColumns: template }}
+                aria-rowindex={1}
+              >
+                <span role="columnheader">
+                  <span className="visually-hidden">Open</span>
+                </span>
+                <span role="columnheader" aria-sort={direction === 'newest' ? 'descending' : 'ascending'}>
+                  <button type="button" onClick={() => setOrder(direction === 'newest' ? 'oldest' : 'newest')}>
+                    Time {direction === 'newest' ? '↓' : '↑'}
+                  </button>
+                </span>
+                {columns.map((name) => (
+                  <span role="columnheader" key={name} className="grid-head-cell">
+                    <span title={visibleText(name)}>{visibleText(name)}</span>
+                    <button
+                      type="button"
+                      className="grid-remove"
+                      aria-label={`Remove the column ${visibleText(name)}`}
+                      onClick={() => setColumns(columns.filter((each) => each !== name))}
+                    >
+                      <Icon name="close" size={11} />
+                    </button>
+                  </span>
+                ))}
+              </div>
+            )}
+          </div>
+          <div
+            role="rowgroup"
+            style={{ height: virtual.getTotalSize(), position: 'relative', ...(isNarrow ? {} : { minWidth }) }}
+          >
+            {items.map(({ index, start, size }) => {
+              const document = rows[index]
+              if (document === undefined) return null
+              return (
+                // biome-ignore lint/a11y/useKeyWithClickEvents: the button in the row does the same for the keyboard
+                <div
+                  key={document.id}
+                  role="row"
+                  aria-rowindex={index + 2}
+                  className={isNarrow ? 'grid-row grid-row-narrow' : 'grid-row'}
+                  data-open={document.id === open || undefined}
+                  data-fresh={index < fresh.length || undefined}
+                  style={{
+                    transform: `translateY(${start}px)`,
+                    height: size,
+                    ...(isNarrow ? {} : { gridTemplateColumns: template }),
+                  }}
+                  onClick={() => {
+                    // Who marks text to copy it does not want to open anything.
+                    if (getSelection()?.isCollapsed !== false) setOpen(document.id)
+                  }}
+                >
+                  {isNarrow ? <NarrowRow document={document} /> : <WideRow document={document} columns={columns} />}
+                </div>
+              )
+            })}
+          </div>
+        </div>
+      )}
+      <EventFlyout
+        id={open}
+        document={rows[openAt] ?? null}
+        onClose={() => setOpen('')}
+        onPrevious={openAt > 0 ? () => setOpen(rows[openAt - 1]?.id ?? '') : null}
+        onNext={openAt >= 0 && openAt < rows.length - 1 ? () => setOpen(rows[openAt + 1]?.id ?? '') : null}
+        columns={columns}
+        onColumns={setColumns}
+      />
+    </div>
+  )
+}
+
+function WideRow({ document, columns }: { readonly document: EventDocument; readonly columns: readonly string[] }) {
+  return (
+    <>
+      <span role="cell">
+        <button type="button" className="grid-open" aria-label={`Open the event of ${exactTime(document.time_ms)}`}>
+          <Icon name="chevron" size={13} />
+        </button>
+      </span>
+      <span role="cell" className="grid-time">
+        {exactTime(document.time_ms)}
+      </span>
+      {columns.map((name) => (
+        <span role="cell" key={name} className="grid-cell">
+          <FieldCell source={document.source} name={name} />
+        </span>
+      ))}
+    </>
+  )
+}
+
+function NarrowRow({ document: { source, time_ms: timeMs } }: { readonly document: EventDocument }) {
+  const level = fieldNumber(source, 'rule.level')
+  return (
+    <span role="cell" className="grid-narrow">
+      <button type="button" className="grid-open" aria-label={`Open the event of ${exactTime(timeMs)}`}>
+        <span className="grid-narrow-top">
+          {level !== null && <LevelBadge level={level} />}
+          <span>{exactTime(timeMs).slice(5, 19)}</span>
+          <span className="grid-narrow-who">
+            <SafeText text={fieldText(source, 'data.user.username') || fieldText(source, 'agent.name')} max={60} />
+          </span>
+        </span>
+        <span className="grid-narrow-text">
+          <SafeText text={fieldText(source, 'rule.description') || fieldText(source, 'full_log')} max={200} />
+        </span>
+      </button>
+    </span>
+  )
+}
+
+function FieldCell({ source, name }: { readonly source: EventDocument['source']; readonly name: string }) {
+  const text = fieldText(source, name)
+  if (name === 'rule.level' && text !== '') return <LevelBadge level={Number(text)} />
+  return <SafeText text={text} max={300} />
+}
+
+interface ChooserProps {
+  readonly columns: readonly string[]
+  readonly byDefault: readonly string[]
+  readonly onChange: (columns: readonly string[]) => void
+}
+
+function ColumnChooser({ columns, byDefault, onChange }: ChooserProps) {
+  const [isOpen, { toggle, close }] = useDisclosure()
+  return (
+    <Popover
+      opened={isOpen}
+      onChange={(next) => !next && close()}
+      position="bottom-end"
+      shadow="md"
+      trapFocus
+      returnFocus
+    >
+      <Popover.Target>
+        <Button
+          variant="default"
+          h={26}
+          px={8}
+          leftSection={<Icon name="columns" size={14} />}
+          onClick={toggle}
+          aria-expanded={isOpen}
+        >
+          Columns
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown aria-label="Columns">
+        {isOpen && <ChooserList columns={columns} byDefault={byDefault} onChange={onChange} />}
+      </Popover.Dropdown>
+    </Popover>
+  )
+}
+
+function ChooserList({ columns, byDefault, onChange }: ChooserProps) {
+  const { data: fields = [] } = useFields()
+  const [wanted, setWanted] = useState('')
+  const names = [...new Set([...columns, ...fields.map(({ name }) => name)])]
+  const shown = names.filter((name) => name.toLowerCase().includes(wanted.toLowerCase())).slice(0, 200)
+  return (
+    <>
+      <TextInput
+        aria-label="Find a field"
+        placeholder="Find a field"
+        value={wanted}
+        onChange={({ currentTarget }) => setWanted(currentTarget.value)}
+        mb="xs"
+      />
+      <ScrollArea.Autosize mah={300} w={280} type="auto">
+        {shown.map((name) => (
+          <Checkbox
+            key={name}
+            label={visibleText(name)}
+            checked={columns.includes(name)}
+            className="chooser-field"
+            onChange={({ currentTarget }) =>
+              onChange(currentTarget.checked ? [...columns, name] : columns.filter((each) => each !== name))
+            }
+          />
+        ))}
+      </ScrollArea.Autosize>
+      <Group justify="flex-end" mt="xs">
+        <Button variant="subtle" color="gray" onClick={() => onChange(byDefault)}>
+          As at first
+        </Button>
+      </Group>
+    </>
+  )
+}
+
+interface ExportProps {
+  readonly columns: readonly string[]
+  readonly where: string
+  readonly order: 'newest' | 'oldest'
+  readonly total: number
+}
+
+function ExportButton({ columns, where, order, total }: ExportProps) {
+  const selection = useSelection(where)
+  const [isBusy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<string | null>(null)
+  const save = async () => {
+    setBusy(true)
+    setProblem(null)
+    try {
+      const rows: (readonly string[])[] = []
+      let after: string | null = null
+      do {
+        const page = await client.search({ ...selection, order, limit: 1000, ...(after === null ? {} : { after }) })
+        for (const { source, time_ms: ms } of page.documents)
+          rows.push([new Date(ms).toISOString(), ...columns.map((name) => fieldText(source, name))])
+        after = page.next
+      } while (after !== null && rows.length < exportMax)
+      saveFile(
+        `dogwatch-events-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.csv`,
+        'text/csv',
+        csvOf(['timestamp', ...columns], rows.slice(0, exportMax)),
+      )
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : 'The export did not work')
+    } finally {
+      setBusy(false)
+    }
+  }
+  const says =
+    problem ?? (total > exportMax ? `The first ${countText(exportMax)} events, as CSV` : 'All of these, as CSV')
+  return (
+    <Tooltip label={says}>
+      <ActionIcon
+        variant="default"
+        size={26}
+        aria-label={`Export: ${says}`}
+        loading={isBusy}
+        color={problem === null ? undefined : 'red'}
+        onClick={() => void save()}
+      >
+        <Icon name="download" size={14} />
+      </ActionIcon>
+    </Tooltip>
+  )
+}
