@@ -452,6 +452,7 @@ export class Agent {
       return null
     }
     if (control.kind === 'scan') this.#fim?.scanSoon()
+    if (control.kind === 'sync' && control.component === 'fim_file') this.#fim?.onSync(control.command, control.data)
     if (control.kind !== 'request') return null
     const command = control.command.toString('latin1').trim()
     if (control.target === 'agent' && command === 'restart') {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { allChecks, checkBit } from '../fim/options.ts'
-import { readAgentConf } from './agent-conf.ts'
+import { type ConfText, readAgentConf } from './agent-conf.ts'
 
 const read = (body: string, isLocal = true) =>
   readAgentConf([{ path: 'etc/ossec.conf', text: `<ossec_config>${body}</ossec_config>`, isLocal }])
@@ -44,7 +44,7 @@ test('directories have their options, later definitions and sections win', () =>
     diffSizeMax: 10 * 1024 ** 2,
   })
   expect(syscheck.directories[1]?.restrict?.test('/opt/x.conf')).toBe(true)
-  expect(syscheck).toMatchObject({ frequencyS: 60, fileLimit: 0, diffSizeMax: 1024 ** 2, alertsAfterRestart: false })
+  expect(syscheck).toMatchObject({ frequencyS: 60, fileLimit: 0, diffSizeMax: 1024 ** 2, isInMemory: true })
   expect(syscheck.nodiff.prefixes).toEqual(['/etc/ssl'])
   expect(syscheck.whodata.keys).toEqual(['mine', 'other'])
 })
@@ -194,4 +194,38 @@ test('how often and how patiently a manager is tried', () => {
   expect(confOf('')).toMatchObject({ retriesMax: 5, retryS: 60 })
   const server = '<server><address>m</address><max_retries>2</max_retries><retry_interval>3s</retry_interval></server>'
   expect(confOf(`<client>${server}</client>`)).toMatchObject({ retriesMax: 2, retryS: 3 })
+})
+
+test('how the inventory is compared is read, bounds kept', () => {
+  const { syscheck } = confOf(`<syscheck><synchronization>
+    <enabled>no</enabled><interval>5m</interval><max_interval>2m</max_interval><response_timeout>7</response_timeout>
+    <queue_size>9</queue_size><thread_pool>2</thread_pool><max_eps>0</max_eps><registry_enabled>yes</registry_enabled>
+  </synchronization></syscheck>`)
+  expect(syscheck.sync).toEqual({
+    isOn: false,
+    intervalS: 300,
+    intervalMaxS: 300,
+    responseTimeoutS: 7,
+    queueSize: 9,
+    epsMax: 0,
+  })
+})
+
+const own = (inner: string): ConfText => ({ path: 'own', text: `<ossec_config>${inner}</ossec_config>`, isLocal: true })
+const shared = (inner: string): ConfText => ({
+  path: 'shared',
+  text: `<agent_config>${inner}</agent_config>`,
+  isLocal: false,
+})
+const command = '<syscheck><prefilter_cmd>/usr/sbin/prelink -y</prefilter_cmd></syscheck>'
+const allowed = '<syscheck><allow_remote_prefilter_cmd>yes</allow_remote_prefilter_cmd></syscheck>'
+const prefilters: [says: string, texts: readonly ConfText[], words: readonly string[]][] = [
+  ['of this host’s own is run', [own(command)], ['/usr/sbin/prelink', '-y']],
+  ['of the manager is not', [own(''), shared(command)], []],
+  ['of the manager is run where this host allows it', [own(allowed), shared(command)], ['/usr/sbin/prelink', '-y']],
+  ['of the manager is not run because the manager allows it', [own(''), shared(allowed + command)], []],
+  ['without the whole path of its program is a mistake', [own(command.replace('/usr/sbin/', ''))], []],
+]
+test.each(prefilters)('a command before hashing %s', (_says, texts, words) => {
+  expect(readAgentConf(texts).conf?.syscheck.prefilter).toEqual(words)
 })

@@ -126,6 +126,7 @@ export function readAgentConf(
       read.sections.filter(({ name }) => name === 'syscheck'),
       reader,
       fim,
+      isLocal,
     )
   }
   return {
