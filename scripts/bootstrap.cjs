@@ -300,13 +300,16 @@ function ensureSystemPrograms(verb) {
  */
 const leanFlags = ['--max-semi-space-size=4', '--max-old-space-size=1024']
 const leanVerbs = new Set(['start', 'dogwatch'])
+/** The C library keeps a pool of freed memory for each of up to 16 threads; with two pools the manager takes 50 MB less under load. */
+const leanPools = '2'
 
 /** Becomes the program where Node can do that (same process id, signals reach it), else runs it as a child. */
-function run(node, args) {
+function run(node, args, isLean) {
   const path = `${join(modules, '.bin')}${delimiter}${process.env.PATH ?? ''}`
   // TypeScript is stripped and compiled once; later starts read the result, sooner and with some 30 MB a thread less. A folder that cannot be written is no error.
   const cache = process.env.NODE_COMPILE_CACHE ?? join(modules, '.cache', 'dogwatch-compiled')
   const env = { ...process.env, PATH: path, NODE_COMPILE_CACHE: cache }
+  if (isLean) env.MALLOC_ARENA_MAX ??= leanPools
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     // Node prints a warning that this call is experimental; the user can do nothing with it.
     process.removeAllListeners('warning')
@@ -343,7 +346,8 @@ function runVerb(verb, args) {
   // npm changes to the folder of package.json and leaves the caller's folder in INIT_CWD.
   const caller = process.env.INIT_CWD
   if (known.fromCaller && caller && process.cwd() === root && existsSync(caller)) process.chdir(caller)
-  run(node, [...(leanVerbs.has(verb) ? leanFlags : []), file, ...args])
+  const isLean = leanVerbs.has(verb)
+  run(node, [...(isLean ? leanFlags : []), file, ...args], isLean)
 }
 
 module.exports = { runVerb, verbs }
