@@ -21,7 +21,10 @@ afterEach(async () => {
 
 async function start(mode: 'realtime' | 'whodata', auditSocket = join(home.state, 'no.sock')): Promise<void> {
   monitor = new FimMonitor({
-    config: home.config({ directories: [home.watched({ mode })] }),
+    config: home.config({
+      directories: [home.watched({ mode })],
+      whodata: { keys: [], restartsAudit: false, healthcheck: true, queueSize: 16_384 },
+    }),
     dir: home.state,
     auditSocket,
     send: async (queue, location, message) => {

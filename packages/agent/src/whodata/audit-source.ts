@@ -161,15 +161,16 @@ export class AuditSource {
     const reason = await changeRule('add', healthFolder, this.#run, healthKey)
     if (reason !== null) return `no audit rule for ${reason}`
     const file = bytesOf(joinPath(healthFolder, 'file'))
+    const limitMs = this.#options.healthMs ?? healthMs
     const ending = new AbortController()
     try {
       const arrived = new Promise<boolean>((resolve) => {
         this.#onHealthy = () => resolve(true)
       })
       writeFileSync(file, '')
-      const late = sleep(this.#options.healthMs ?? healthMs, false, { signal: ending.signal }).catch(() => false)
+      const late = sleep(limitMs, false, { signal: ending.signal }).catch(() => false)
       if (await Promise.race([arrived, late])) return null
-      return `the record of a file that we made did not come within ${healthMs / 1000} s`
+      return `the record of a file that we made did not come within ${limitMs / 1000} s`
     } finally {
       ending.abort()
       this.#onHealthy = null
