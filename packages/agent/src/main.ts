@@ -6,7 +6,12 @@ import { flushCompileCache } from 'node:module'
 import { type Agent, startAgent } from './agent.ts'
 import { agentHome, environment, isJournal } from './environment.ts'
 import { type AgentFlags, readFlags, usage } from './flags.ts'
+import { releasePages } from './release-pages.ts'
 import type { Tell } from './send.ts'
+
+/** When the start and a first scan are over, and then now and then, in milliseconds. */
+const releaseFirstMs = 30_000
+const releaseMs = 600_000
 
 const tell: Tell = (level, message) => {
   process.stderr.write(`${isJournal ? '' : `${new Date().toISOString()} `}${level}: ${message}\n`)
@@ -45,4 +50,6 @@ async function run(flags: AgentFlags): Promise<void> {
   tell('info', `the agent runs with the home ${home}; \`dogwatch agent status\` says how it is`)
   // An agent that is killed later has still left the compiled code for the next start.
   flushCompileCache()
+  setTimeout(releasePages, releaseFirstMs).unref()
+  setInterval(releasePages, releaseMs).unref()
 }
