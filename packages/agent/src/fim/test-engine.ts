@@ -1,12 +1,21 @@
-/** For tests: what the manager's engine makes of a file integrity message, with rules that stand where the stock ones do. */
+/** For tests: what the manager's engine makes of a file integrity message, with the ruleset that the repository has. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Correlator, compileRuleset, Matcher, MatchWriter } from '@dogwatch/engine'
 
-const rules = `<group name="ossec,">
-<rule id="7" level="0" noalert="1"><category>ossec</category><description>root</description></rule>
-<rule id="550" level="7"><if_sid>7</if_sid><decoded_as>syscheck_integrity_changed</decoded_as><description>changed</description></rule>
-<rule id="553" level="7"><if_sid>7</if_sid><decoded_as>syscheck_deleted</decoded_as><description>deleted</description></rule>
-<rule id="554" level="5"><if_sid>7</if_sid><decoded_as>syscheck_new_entry</decoded_as><description>added</description></rule>
-</group>`
+const ruleset = join(import.meta.dirname, '../../../../ruleset')
+const filesOf = (folder: string) =>
+  readdirSync(join(ruleset, folder))
+    .filter((name) => name.endsWith('.xml'))
+    .sort()
+    .map((name) => ({ path: `${folder}/${name}`, text: readFileSync(join(ruleset, folder, name), 'latin1') }))
+const lists = readdirSync(join(ruleset, 'lists'))
+  .filter((name) => !name.endsWith('.cdb'))
+  .map((name) => ({
+    name: `etc/lists/${name}`,
+    path: name,
+    text: readFileSync(join(ruleset, 'lists', name), 'latin1'),
+  }))
 
 const options = {
   managerName: 'manager',
@@ -15,12 +24,20 @@ const options = {
   isLogtest: true,
 }
 
+type Compiled = NonNullable<ReturnType<typeof compileRuleset>['ruleset']>
+let compiled: Compiled | null = null
+function stockRuleset(): Compiled {
+  if (compiled !== null) return compiled
+  const built = compileRuleset({ decoders: filesOf('decoders'), rules: filesOf('rules'), lists })
+  if (built.ruleset === null) throw new Error(JSON.stringify(built.problems))
+  compiled = built.ruleset
+  return compiled
+}
+
 /** The alert as an object; null when there is none. */
 export function alertOf(message: string): Record<string, unknown> | null {
-  const compiled = compileRuleset({ decoders: [], rules: [{ path: 'rules.xml', text: rules }], lists: [] })
-  if (compiled.ruleset === null) throw new Error(JSON.stringify(compiled.problems))
-  const correlator = new Correlator(compiled.ruleset, options)
-  const matcher = new Matcher(compiled.ruleset, options, correlator.decodeState)
+  const correlator = new Correlator(stockRuleset(), options)
+  const matcher = new Matcher(stockRuleset(), options, correlator.decodeState)
   const writer = new MatchWriter()
   const body = Buffer.from(message).toString('latin1')
   matcher.match({ queue: 56, location: '[001] (node) any->syscheck', body, timeMs: 0 }, writer)
