@@ -5,7 +5,17 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { ensureAudit } from './agent-audit.ts'
 import { type AgentProcess, startAgent } from './agent-process.ts'
@@ -178,5 +188,50 @@ async function whodata(
     assert.deepEqual(valueAt(line, 'agent', 'labels'), { room: { name: 'cellar' } })
     return `${audited('process', 'name')}, ${audited('login_user', 'name')}, ${audited('effective_user', 'name')}`
   })
+  await fromPod(checks, file, alert)
   return true
+}
+
+/** A process in the cgroup that a container of a pod would have, and the kubelet's link that names it. */
+async function fromPod(
+  checks: Checks,
+  file: string,
+  alert: (what: string, fits: (line: Line) => boolean) => Promise<Line>,
+): Promise<void> {
+  const sentence = 'a file that a container’s program changed: the alert names pod, namespace and container'
+  const id = 'd0'.repeat(32)
+  const uid = '01234567-89ab-4cde-8f01-23456789abcd'
+  const base = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup'].find((path) => existsSync(join(path, 'cgroup.procs')))
+  const pod = join(base ?? '/none', `dogwatch-e2e-pod${uid}`)
+  const cgroup = join(pod, id)
+  const link = `/var/log/containers/web-5d9_shop_nginx-${id}.log`
+  const hadLinks = existsSync('/var/log/containers')
+  try {
+    mkdirSync(cgroup, { recursive: true })
+    mkdirSync('/var/log/containers', { recursive: true })
+    writeFileSync(link, '')
+  } catch (error) {
+    checks.skip(sentence, `no cgroup can be made here: ${error instanceof Error ? error.message : String(error)}`)
+    return
+  }
+  try {
+    await checks.check(sentence, async () => {
+      // It lives a moment longer, as programs of containers do: what it is, is looked up while it is there.
+      const script = `echo $$ > ${cgroup}/cgroup.procs && echo "price = 3" > ${file} && exec sleep 2`
+      const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8', cwd: '/', timeout: 10_000 })
+      assert.equal(status, 0, stderr)
+      const line = await alert('the alert 550', (one) =>
+        String(valueAt(one, 'syscheck', 'diff')).includes('> price = 3'),
+      )
+      assert.deepEqual(valueAt(line, 'data', 'kubernetes'), {
+        namespace: 'shop',
+        pod: { name: 'web-5d9', uid },
+        container: { name: 'nginx', id },
+      })
+    })
+  } finally {
+    rmSync(link, { force: true })
+    if (!hadLinks) rmdirSync('/var/log/containers')
+    for (const folder of [cgroup, pod]) rmdirSync(folder)
+  }
 }
