@@ -1,11 +1,5 @@
-import { EmptyState } from '../widgets/EmptyState.tsx'
-import { PageHead } from '../widgets/PageHead.tsx'
+import { CompliancePage } from './CompliancePage.tsx'
 
 export default function NistPage() {
-  return (
-    <>
-      <PageHead title="Nist" />
-      <EmptyState title="Nothing here yet">This page comes with a later version.</EmptyState>
-    </>
-  )
+  return <CompliancePage regulation="nist_800_53" />
 }

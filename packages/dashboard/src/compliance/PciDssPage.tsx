@@ -1,11 +1,5 @@
-import { EmptyState } from '../widgets/EmptyState.tsx'
-import { PageHead } from '../widgets/PageHead.tsx'
+import { CompliancePage } from './CompliancePage.tsx'
 
 export default function PciDssPage() {
-  return (
-    <>
-      <PageHead title="PciDss" />
-      <EmptyState title="Nothing here yet">This page comes with a later version.</EmptyState>
-    </>
-  )
+  return <CompliancePage regulation="pci_dss" />
 }
