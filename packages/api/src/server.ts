@@ -16,6 +16,7 @@ import fastify, {
   type FastifyRequest,
   type RawServerDefault,
 } from 'fastify'
+import { attackRoutes } from './attack-routes.ts'
 import { ApiError, apiErrorOf, problemBody } from './error.ts'
 import { countGuesses } from './guesses.ts'
 import { managerRoutes } from './manager-routes.ts'
@@ -188,6 +189,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   managerRoutes(server, parts)
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
+  attackRoutes(server)
   if (pageFolder !== null) pageRoutes(server, pageFolder)
   server.get('/openapi.json', { schema: { hide: true }, config: { permission: 'public' } }, () => server.swagger())
   await server.ready()
