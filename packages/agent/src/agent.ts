@@ -221,7 +221,8 @@ export class Agent {
       const alone = readAgentConf(texts.slice(0, 1), host).conf
       if (alone !== null) return this.#withFlags(alone)
     }
-    throw new ConfFailure(errors.map(formatProblem).join('\n'))
+    const inOrder = errors.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
+    throw new ConfFailure(inOrder.map(formatProblem).join('\n'))
   }
 
   #writeFirstConf(file: string): void {

@@ -29,6 +29,7 @@ async function run(flags: AgentFlags): Promise<void> {
   let agent: Agent | null = null
   let isEnding = false
   const end = async (): Promise<void> => {
+    tell('info', 'told to end; what the manager has not confirmed stays in the spool')
     await agent?.stop()
     process.exit(0)
   }

@@ -47,8 +47,8 @@ const cases: [says: string, more: Partial<AgentStatus>, code: number, line: RegE
   ['connected', {}, 0, /^connection {2}connected$/m],
   ['what waits', {}, 0, /^spool {7}3 messages waiting, 1\.0 MB of 512\.0 MB, normal$/m],
   ['drops by reason, none that are zero', {}, 0, /^drops {7}tooLong 2$/m],
-  ['ended in order', { pid: null }, 1, /^connection {2}not running$/m],
-  ['killed', { pid: 2 ** 22 + 1 }, 1, /^connection {2}not running$/m],
+  ['ended in order', { pid: null }, 1, /^connection {2}not running: it ended in order$/m],
+  ['killed', { pid: 2 ** 22 + 1 }, 1, /^connection {2}not running: it did not end in order$/m],
   ['the number of a dead agent, used by another', { at: '2020-01-01T00:00:00Z' }, 1, /not running/],
   [
     'not let in, and why',

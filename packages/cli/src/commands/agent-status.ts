@@ -41,9 +41,10 @@ export const command: CommandModule = {
 
 /** For people. */
 export function statusLines(status: AgentStatus, isRunning: boolean): string[] {
-  const { connection, spool, counts, fim, logs } = status
-  const state = isRunning ? connection.state : 'not running'
-  const reason = connection.reason === null || state === 'connected' ? '' : `: ${connection.reason}`
+  const { connection, spool, counts } = status
+  const ended = status.pid === null ? 'it ended in order' : 'it did not end in order'
+  const state = isRunning ? connection.state : `not running: ${ended}`
+  const reason = connection.reason === null || !isRunning || state === 'connected' ? '' : `: ${connection.reason}`
   const drops = Object.entries(status.drops).filter(([, count]) => count > 0)
   const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MB`
   return [
@@ -54,9 +55,15 @@ export function statusLines(status: AgentStatus, isRunning: boolean): string[] {
     `spool       ${counted(spool.waiting, 'message')} waiting, ${megabytes(spool.bytes)} of ${megabytes(spool.bytesMax)}, ${spool.state}`,
     `messages    ${counts.sent} sent, ${counts.acknowledged} acknowledged${counts.cut === 0 ? '' : `, ${counts.cut} cut`}`,
     `drops       ${drops.length === 0 ? 'none' : drops.map(([why, count]) => `${why} ${count}`).join(', ')}`,
+    ...(isRunning ? collectorLines(status) : []),
+    `status of   ${status.at}`,
+  ]
+}
+
+function collectorLines({ fim, logs }: AgentStatus): string[] {
+  return [
     `files       ${fim === null ? 'not watched' : `watched by ${fim.ways.length === 0 ? 'scans' : `scans, ${fim.ways.join(', ')}`}; last scan ${fim.lastScan}`}`,
     `logs        ${logs === null ? 'not read' : counted(logs.files.length, 'file')}`,
-    `status of   ${status.at}`,
   ]
 }
 
