@@ -31,6 +31,12 @@ export const scenarios: readonly Scenario[] = [
     load: () => import('./api.ts'),
   },
   {
+    name: 'dashboard',
+    says: 'the page in a browser: from the first login to every page of the menu',
+    inTest: true,
+    load: () => import('./dashboard.ts'),
+  },
+  {
     name: 'agent',
     says: 'two agents: enrolment by password, the sshd alert, who changed a file',
     inTest: true,

@@ -7,6 +7,7 @@ import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
+import { setNonce } from 'get-nonce'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { resumeSession } from './data/session.ts'
@@ -14,6 +15,9 @@ import { styleNonce } from './nonce.ts'
 import { router } from './router.tsx'
 import { LoginGate } from './shell/LoginGate.tsx'
 import { theme } from './theme.ts'
+
+// For the library that keeps a page from scrolling under a dialog.
+setNonce(styleNonce())
 
 const queries = new QueryClient({
   defaultOptions: {

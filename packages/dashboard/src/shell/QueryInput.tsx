@@ -6,7 +6,7 @@ import type { Selection } from '@dogwatch/client'
 import { parseQuery, queryLengthMax } from '@dogwatch/query'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { client } from '../data/session.ts'
 import { visibleText } from '../url/visible-text.ts'
 import { Icon } from '../widgets/icons.tsx'
@@ -29,7 +29,14 @@ export function QueryInput({ value, selection, onSubmit }: QueryInputProps) {
   // The address may change by a filter, a link, or the back button.
   useEffect(() => setText(value), [value])
   const problem = useMemo(() => parseQuery(text).problems[0] ?? null, [text])
-  const [asked] = useDebouncedValue({ text, cursor }, 150)
+  // Where the cursor goes once the completed text is in the input, before another key is.
+  const moveTo = useRef<number | null>(null)
+  useLayoutEffect(() => {
+    if (moveTo.current !== null) input.current?.setSelectionRange(moveTo.current, moveTo.current)
+    moveTo.current = null
+  })
+  const place = useMemo(() => ({ text, cursor }), [text, cursor])
+  const [asked] = useDebouncedValue(place, 150)
   const { data: found } = useQuery({
     queryKey: ['complete', asked, selection],
     queryFn: ({ signal }) => client.complete({ ...selection, query: asked.text, cursor: asked.cursor }, signal),
@@ -48,7 +55,7 @@ export function QueryInput({ value, selection, onSubmit }: QueryInputProps) {
     setText(next + text.slice(found.to).trimStart())
     setCursor(next.length)
     setChosen(-1)
-    requestAnimationFrame(() => input.current?.setSelectionRange(next.length, next.length))
+    moveTo.current = next.length
   }
   const submit = () => {
     setOpen(false)

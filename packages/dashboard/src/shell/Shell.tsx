@@ -7,6 +7,7 @@ import { logout, may, useSession } from '../data/session.ts'
 import { type MenuEntry, menu } from '../menu.ts'
 import { EmptyState } from '../widgets/EmptyState.tsx'
 import { Icon, Logo } from '../widgets/icons.tsx'
+import { BelowTitle } from '../widgets/PageHead.tsx'
 import { FilterBar } from './FilterBar.tsx'
 import { MenuColumn } from './MenuColumn.tsx'
 import { StoreStrip } from './StoreStrip.tsx'
@@ -57,10 +58,9 @@ export function Shell() {
         <StoreStrip />
         <main id="main" ref={main} tabIndex={-1}>
           {isAllowed ? (
-            <>
-              {current?.hasQuery === true && <FilterBar />}
+            <BelowTitle value={current?.hasQuery === true ? <FilterBar /> : null}>
               <Outlet />
-            </>
+            </BelowTitle>
           ) : (
             <EmptyState title="Not for this user" icon="lock">
               This page needs the permission <code>{current.needs}</code>. Whoever administers users can give it with a

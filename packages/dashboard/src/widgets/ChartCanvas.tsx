@@ -50,7 +50,7 @@ export default function ChartCanvas({ option, height, label, onPick, onBrush }: 
   handlers.current = { onPick, onBrush }
   useEffect(() => {
     if (place.current === null) return
-    const made = init(place.current, undefined, { renderer: 'canvas' })
+    const made = init(place.current, themeOf(scheme), { renderer: 'canvas' })
     chart.current = made
     made.on('click', ({ name, seriesName, dataIndex }) =>
       handlers.current.onPick?.({ name, seriesName: seriesName ?? '', index: dataIndex }),
@@ -67,12 +67,12 @@ export default function ChartCanvas({ option, height, label, onPick, onBrush }: 
       made.dispose()
       chart.current = null
     }
-  }, [])
+  }, [scheme])
   const hasBrush = onBrush !== undefined
   useEffect(() => {
     const made = chart.current
     if (made === null) return
-    made.setOption({ ...inScheme(scheme), ...(hasBrush ? brushing : {}), ...option }, { notMerge: true })
+    made.setOption({ ...common, ...(hasBrush ? brushing : {}), ...option }, { notMerge: true })
     if (hasBrush) {
       made.dispatchAction({
         type: 'takeGlobalCursor',
@@ -80,6 +80,8 @@ export default function ChartCanvas({ option, height, label, onPick, onBrush }: 
         brushOption: { brushType: 'lineX', brushMode: 'single' },
       })
     }
+    // A chart in the other scheme is another chart.
+    void scheme
   }, [option, scheme, hasBrush])
   return <div ref={place} role="img" aria-label={label} style={{ height }} className="chart" />
 }
@@ -90,23 +92,43 @@ const brushing: EChartsCoreOption = {
   brush: { xAxisIndex: 0, brushType: 'lineX', throttleType: 'debounce', brushStyle: { color: 'rgba(47,111,176,.2)' } },
 }
 
-/** What every chart has, in the colours of the scheme. */
-function inScheme(scheme: 'light' | 'dark'): EChartsCoreOption {
-  const text = scheme === 'dark' ? '#c9c9c9' : '#495057'
+/** What every chart has. */
+const common: EChartsCoreOption = {
+  animation: false,
+  aria: { enabled: true },
+  // Drawn as text on the canvas: a value can never become an element.
+  tooltip: { trigger: 'item', renderMode: 'richText', confine: true },
+  grid: { left: 4, right: 8, top: 8, bottom: 4, containLabel: true },
+}
+
+/** Colours of everything that is no data. */
+function themeOf(scheme: 'light' | 'dark'): object {
+  const isDark = scheme === 'dark'
+  const [text, line, faint] = isDark ? ['#c9c9c9', '#5c5f66', '#37393d'] : ['#495057', '#adb5bd', '#e9ecef']
+  const axis = {
+    axisLabel: { color: text, fontSize: 11 },
+    axisLine: { lineStyle: { color: line } },
+    axisTick: { lineStyle: { color: line } },
+    splitLine: { lineStyle: { color: faint } },
+    nameTextStyle: { color: text },
+  }
   return {
-    animation: false,
-    aria: { enabled: true },
-    textStyle: { color: text, fontFamily: 'inherit', fontSize: 11 },
-    tooltip: {
-      trigger: 'item',
-      // Drawn as text on the canvas: a value can never become an element.
-      renderMode: 'richText',
-      confine: true,
-      backgroundColor: scheme === 'dark' ? '#2e2e2e' : '#ffffff',
-      borderColor: scheme === 'dark' ? '#424242' : '#ced4da',
-      textStyle: { color: scheme === 'dark' ? '#f1f3f5' : '#212529', fontSize: 12 },
+    textStyle: { color: text, fontFamily: 'system-ui, sans-serif', fontSize: 11 },
+    categoryAxis: { ...axis, splitLine: { show: false } },
+    valueAxis: axis,
+    timeAxis: axis,
+    legend: {
+      textStyle: { color: text, fontSize: 11 },
+      pageTextStyle: { color: text },
+      pageIconColor: text,
+      pageIconInactiveColor: line,
     },
-    grid: { left: 4, right: 8, top: 8, bottom: 4, containLabel: true },
+    visualMap: { textStyle: { color: text } },
+    tooltip: {
+      backgroundColor: isDark ? '#2e2e2e' : '#ffffff',
+      borderColor: isDark ? '#424242' : '#ced4da',
+      textStyle: { color: isDark ? '#f1f3f5' : '#212529', fontSize: 12 },
+    },
   }
 }
 

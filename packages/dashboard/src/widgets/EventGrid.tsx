@@ -40,7 +40,7 @@ const rowHeight = 30
 const narrowRowHeight = 54
 /** Widths in pixels by field; others take what is left. */
 const widths: Readonly<Record<string, string>> = {
-  'rule.level': '64px',
+  'rule.level': '92px',
   'rule.id': '84px',
   'agent.id': '70px',
   'rule.description': 'minmax(220px, 3fr)',
@@ -79,9 +79,9 @@ export function EventGrid({ columns: byDefault = baseColumns, where = '', height
   useEffect(() => {
     if (lastShown >= rows.length - 40 && hasNextPage && !isFetchingNextPage && error === null) void fetchNextPage()
   }, [lastShown, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage, error])
-  const template = `34px 176px ${columns.map((name) => widths[name] ?? 'minmax(110px, 1fr)').join(' ')}`
+  const template = `34px 200px ${columns.map((name) => widths[name] ?? 'minmax(110px, 1fr)').join(' ')}`
   const minWidth =
-    210 + columns.reduce((sum, name) => sum + Number(/(\d+)px/.exec(widths[name] ?? '110px')?.[1] ?? 110), 0)
+    234 + columns.reduce((sum, name) => sum + Number(/(\d+)px/.exec(widths[name] ?? '110px')?.[1] ?? 110), 0)
   const setColumns = (next: readonly string[]) => setColumnText(next.join(','))
   const openAt = rows.findIndex(({ id }) => id === open)
   return (
@@ -216,7 +216,7 @@ function NarrowRow({ document: { source, time_ms: timeMs } }: { readonly documen
   const level = fieldNumber(source, 'rule.level')
   return (
     <span role="cell" className="grid-narrow">
-      <button type="button" className="grid-open" aria-label={`Open the event of ${exactTime(timeMs)}`}>
+      <button type="button" className="grid-open">
         <span className="grid-narrow-top">
           {level !== null && <LevelBadge level={level} />}
           <span>{exactTime(timeMs).slice(5, 19)}</span>

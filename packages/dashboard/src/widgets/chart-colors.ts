@@ -34,7 +34,16 @@ export const bandColors: Readonly<Record<LevelBand, string>> = {
   critical: '#c93545',
 }
 
+/** Levels of a band apart from each other: the lower, the paler. */
+const levelColors = [
+  ...['#d3e3f4', '#bcd5ee', '#a5c6e8', '#8db8e2', '#76aadb', '#5b9bd5', '#428acb'],
+  ...['#efd27a', '#e8c454', '#e0b52e', '#d0a010', '#b78a08'],
+  ...['#f0a06b', '#e98547', '#dd6b24'],
+  '#c93545',
+]
+
 /** Colour of a value of `rule.level`; of anything else, the nth of the palette. */
 export function colorOf(field: string | undefined, value: string, n: number): string {
-  return field === 'rule.level' ? bandColors[levelBand(Number(value))] : seriesColor(n)
+  if (field !== 'rule.level') return seriesColor(n)
+  return levelColors[Math.min(15, Math.max(0, Number(value)))] ?? seriesColor(n)
 }
