@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { agentMain, agentNodeFlags } from '@dogwatch/agent'
+import { agentMain, agentNodeEnvironment, agentNodeFlags } from '@dogwatch/agent'
 
 interface Cost {
   readonly wallS: number
@@ -20,7 +20,7 @@ const ticksPerSecond = 100
 /** Longest that one scan may take, in milliseconds. */
 const scanMsMax = 900_000
 
-/** Options: `--tree /usr`, `--rounds 2`, `--idle 30` seconds over which the resting agent's CPU is measured, `--limit 0` of the baseline (0: none). */
+/** Options: `--tree /usr`, `--rounds 2`, `--idle 30` seconds over which the resting agent's CPU is measured, `--mode realtime` or `scheduled`. */
 export async function run(args: readonly string[]): Promise<object> {
   const { values } = parseArgs({
     args: [...args],
@@ -28,6 +28,7 @@ export async function run(args: readonly string[]): Promise<object> {
       tree: { type: 'string', default: '/usr' },
       rounds: { type: 'string', default: '2' },
       idle: { type: 'string', default: '30' },
+      mode: { type: 'string', default: 'realtime' },
     },
   })
   const aide = findAide()
@@ -49,7 +50,7 @@ export async function run(args: readonly string[]): Promise<object> {
     first.aide.push(runAide(aide, ['--init', `--config=${aideConf}`]))
     rmSync(join(folder, 'aide.db'), { force: true })
     writeFileSync(join(folder, 'aide.db'), readFileSync(join(folder, 'aide.new')))
-    const agent = startAgent(join(folder, `agent-${round}`), values.tree)
+    const agent = startAgent(join(folder, `agent-${round}`), values.tree, values.mode === 'realtime')
     first.agent.push(await agent.scanned())
     again.aide.push(runAide(aide, ['--check', `--config=${aideConf}`]))
     agent.rescan()
@@ -111,11 +112,11 @@ function statFields(pid: number | string): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
-function startAgent(home: string, tree: string) {
+function startAgent(home: string, tree: string, isRealtime: boolean) {
   mkdirSync(join(home, 'etc'), { recursive: true })
   writeFileSync(
     join(home, 'etc/ossec.conf'),
-    `<ossec_config><client></client><syscheck><directories>${tree}</directories><process_priority>0</process_priority><file_limit><enabled>no</enabled></file_limit></syscheck></ossec_config>`,
+    `<ossec_config><client></client><syscheck><directories realtime="${isRealtime ? 'yes' : 'no'}">${tree}</directories><process_priority>0</process_priority><file_limit><enabled>no</enabled></file_limit></syscheck></ossec_config>`,
   )
   let askedAt = performance.now()
   let cpuBefore = 0
@@ -123,6 +124,7 @@ function startAgent(home: string, tree: string) {
   let files = 0
   const child: ChildProcess = spawn(process.execPath, [...agentNodeFlags, agentMain, '--home', home], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...agentNodeEnvironment, NODE_COMPILE_CACHE: join(home, '../compiled') },
   })
   const pid = child.pid ?? 0
   child.stderr?.on('data', (bytes) => (said += String(bytes)))

@@ -15,7 +15,7 @@ const benches: Readonly<Record<string, { readonly says: string; readonly load: (
     load: () => import('./store.ts'),
   },
   fim: {
-    says: 'first scan and rescan of the agent against AIDE with the same digests [--tree /usr] [--rounds 2] [--idle 30]',
+    says: 'first scan and rescan of the agent against AIDE with the same digests [--tree /usr] [--rounds 2] [--idle 30] [--mode realtime]',
     load: () => import('./fim.ts'),
   },
 }
