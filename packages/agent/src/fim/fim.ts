@@ -108,7 +108,7 @@ export class FileIntegrity {
 
   /** Compares everything. The first time that a path is scanned, its files are taken in without a word. */
   async scan(): Promise<ScanReport> {
-    const { baseline, config, now, send } = this.#parts
+    const { baseline, now, send } = this.#parts
     this.refresh()
     this.#scan++
     const scan = this.#scan
@@ -152,7 +152,7 @@ export class FileIntegrity {
     }
     baseline.setWatched(this.#parts.config.directories.map(({ path }) => path))
     this.flush()
-    await this.#tellFillLevel(config.fileLimit, counts.overLimit > 0)
+    await this.tellFillLevel(counts.overLimit > 0)
     await send('8', 'syscheck', scanMark('scan_end', now()))
     return { ...counts, unreadable: counts.unreadable + unreadable.length }
   }
@@ -183,6 +183,20 @@ export class FileIntegrity {
       }
     }
     return changed
+  }
+
+  /** Tells how near the file limit is, when that has changed (spec: fim, part 3.4). `isOver`: files are left out already. */
+  async tellFillLevel(isOver = false): Promise<void> {
+    const limit = this.#parts.config.fileLimit
+    if (limit === 0) return
+    const count = this.#parts.baseline.count
+    const share = count / limit
+    const level =
+      isOver || share >= 1 ? 'full' : share >= 0.9 ? '90_percentage' : share >= 0.8 ? '80_percentage' : 'normal'
+    if (level === this.#fillLevel) return
+    const text = { fim_db_table: 'file_entry', file_limit: limit, file_count: count, alert_type: level }
+    await this.#parts.send('1', 'syscheck', `wazuh: FIM DB: ${JSON.stringify(text)}`)
+    this.#fillLevel = level
   }
 
   /** Makes all rows durable. */
@@ -352,18 +366,6 @@ export class FileIntegrity {
     if (this.#inGroup >= groupSize) this.flush()
     this.#parts.baseline.begin()
     this.#inGroup++
-  }
-
-  async #tellFillLevel(limit: number, isOver: boolean): Promise<void> {
-    if (limit === 0) return
-    const count = this.#parts.baseline.count
-    const share = count / limit
-    const level =
-      isOver || share >= 1 ? 'full' : share >= 0.9 ? '90_percentage' : share >= 0.8 ? '80_percentage' : 'normal'
-    if (level === this.#fillLevel) return
-    this.#fillLevel = level
-    const text = { fim_db_table: 'file_entry', file_limit: limit, file_count: count, alert_type: level }
-    await this.#parts.send('1', 'syscheck', `wazuh: FIM DB: ${JSON.stringify(text)}`)
   }
 }
 

@@ -238,8 +238,12 @@ export class FimMonitor {
 
   async #watchAgain(): Promise<void> {
     const { tell } = this.#options
+    for (const { path } of this.#live()) {
+      if (lstatSync(systemPath(path), { throwIfNoEntry: false }) !== undefined) continue
+      tell('warn', `${shownText(path)} is not there; it is watched again when it is`)
+    }
     for (const [path, reason] of this.#realtime.watch(this.#live())) {
-      tell('warn', `${shownText(path)} is watched by scans only, until it is there again: ${reason}`)
+      tell('warn', `${shownText(path)} is watched by scans only: ${reason}`)
     }
     await this.#audit.watch(this.#whoFolders())
   }
@@ -304,6 +308,7 @@ export class FimMonitor {
       if (isFolder) await this.#fim.examineBelow(path, mode, actor)
       else await this.#fim.examine(path, mode, actor)
       this.#fim.flush()
+      await this.#fim.tellFillLevel()
     } catch (error) {
       if (this.#mend(error)) this.scanSoon()
       else throw error
