@@ -98,7 +98,7 @@ export async function run(checks: Checks): Promise<void> {
   await checks.check('GET / says what this is, and gives a browser a page', async () => {
     assert.equal(valueAt((await client.ask('GET', '/')).body, 'data', 'title'), 'Dogwatch API')
     const page = await client.ask('GET', '/', undefined, { accept: 'text/html' })
-    assert.match(page.text, /<h1>Dogwatch<\/h1>/)
+    assert.deepEqual([page.status, page.headers.location], [302, '/app/'])
     assert.equal(page.headers['x-frame-options'], 'DENY')
   })
   await checks.check('without a token everything else is refused', async () => {
