@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { repositoryRoot } from '../scripts/repository.ts'
 import { ensureAudit } from './agent-audit.ts'
 import { type AgentProcess, startAgent } from './agent-process.ts'
 import { type Checks, until } from './checks.ts'
@@ -108,6 +109,16 @@ export async function run(checks: Checks): Promise<void> {
     )
     const isAudited = await whodata(checks, files, agents[1], 'why' in audit ? audit.why : null, alert)
     await fromPod(checks, files.watched, agents[1], alert)
+    await checks.check('the manager has an agent read its configuration anew', async () => {
+      const main = join(repositoryRoot, 'packages/cli/src/main.ts')
+      const argv = [main, 'agents', 'restart', '002', '--home', home]
+      const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 30_000 })
+      assert.equal(status, 0, stderr)
+      await until('the agent to say so', alertMsMax, () =>
+        /the manager has the configuration read anew/.test(agents[1]?.output() ?? '') ? true : undefined,
+      )
+      await agents[1]?.connected()
+    })
     await checks.check('agents that are told to end say goodbye', async () => {
       assert.deepEqual(await Promise.all(agents.map((agent) => agent.stop())), [0, 0])
       const line = await alert('the alert 506', (one) => valueAt(one, 'rule', 'id') === '506')

@@ -24,6 +24,7 @@ import { readIdentity, writeIdentity } from './link/identity.ts'
 import { ManagerLink } from './link/manager-link.ts'
 import { SharedFiles } from './link/shared-files.ts'
 import { LogCollector } from './logs/collector.ts'
+import { answerRequest } from './requests.ts'
 import type { Tell } from './send.ts'
 import { Spool } from './spool.ts'
 import { type AgentStatus, statusPath } from './status.ts'
@@ -456,11 +457,14 @@ export class Agent {
     if (control.kind === 'sync' && control.component === 'fim_file') this.#fim?.onSync(control.command, control.data)
     if (control.kind !== 'request') return null
     const command = control.command.toString('latin1').trim()
-    if (control.target === 'agent' && command === 'restart') {
-      await this.reload()
-      return 'ok '
+    const asked = answerRequest(control.target, command, this.#conf, this.status)
+    if (asked.does === 'scan') this.#fim?.scanSoon()
+    if (asked.does === 'reload') {
+      this.#options.tell('info', 'the manager has the configuration read anew')
+      // After the answer, which must not wait for collectors to end.
+      setImmediate(() => void this.reload())
     }
-    return `err ${control.target} is not asked here`
+    return asked.answer
   }
 
   /** Every second: does the spool fill up? Now and then the status is written. */
