@@ -76,7 +76,7 @@ export class Contents {
     if (old === null) return failure ?? sentences.noPrevious
     if (old.equals(fresh)) return sentences.same
     if (isBinary(old) || isBinary(fresh)) return sentences.binary
-    return shorten(textDiff(old.toString('latin1'), fresh.toString('latin1')))
+    return shorten(textDiff(old, fresh))
   }
 
   forget(path: string): void {

@@ -1,11 +1,19 @@
 /**
  * The difference of two texts in the form that `diff` prints by default (POSIX diff, "Diff Default Output Format"):
- * `1c1`, `< old`, `---`, `> new`. Texts are byte texts. Bounded: texts that differ in more than `editsMax` lines are
- * told as one change from the first to the last line that differs.
+ * `1c1`, `< old`, `---`, `> new`. In go bytes, out comes a byte text. Bounded in time and memory: what lies between the
+ * first and the last difference is told as one change where it is longer than `regionMax`, or differs in more than
+ * `editsMax` lines; of such a long one only the beginning is told.
  */
 
 /** Most changed lines that are looked for one by one: memory is its square, 4 bytes each. */
 const editsMax = 1500
+/** Longest part that is taken apart into lines, both texts together, in bytes. */
+const regionMax = 1024 * 1024
+/** How much of a longer part is told of each text, in bytes. */
+const beginningMax = 64 * 1024
+/** How much is compared at once, in bytes. */
+const blockSize = 64 * 1024
+const newline = 10
 
 interface Hunk {
   /** Lines `[oldStart, oldEnd)` became lines `[newStart, newEnd)`; from 0. */
@@ -16,13 +24,66 @@ interface Hunk {
 }
 
 /** Empty when the texts are the same. */
-export function textDiff(oldText: string, newText: string): string {
-  if (oldText === newText) return ''
-  const old = linesOf(oldText)
-  const fresh = linesOf(newText)
-  return hunksOf(old, fresh)
-    .map((hunk) => hunkText(hunk, old, fresh))
+export function textDiff(old: Buffer, fresh: Buffer): string {
+  if (old.equals(fresh)) return ''
+  const start = sharedStart(old, fresh)
+  const end = sharedEnd(old.subarray(start), fresh.subarray(start))
+  const before = old.subarray(start, old.length - end)
+  const after = fresh.subarray(start, fresh.length - end)
+  const linesBefore = newlineCount(old.subarray(0, start))
+  if (before.length + after.length > regionMax) return longChange(before, after, linesBefore)
+  const oldLines = linesOf(before.toString('latin1'))
+  const freshLines = linesOf(after.toString('latin1'))
+  return hunksOf(oldLines, freshLines)
+    .map((hunk) => hunkText(hunk, oldLines, freshLines, linesBefore))
     .join('')
+}
+
+/** Bytes of whole lines that both begin with. */
+function sharedStart(old: Buffer, fresh: Buffer): number {
+  const lengthMax = Math.min(old.length, fresh.length)
+  let at = 0
+  while (at < lengthMax) {
+    const to = Math.min(at + blockSize, lengthMax)
+    if (old.compare(fresh, at, to, at, to) !== 0) break
+    at = to
+  }
+  while (at < lengthMax && old[at] === fresh[at]) at++
+  return at === 0 ? 0 : old.lastIndexOf(newline, at - 1) + 1
+}
+
+/** Bytes of whole lines that both end with. */
+function sharedEnd(old: Buffer, fresh: Buffer): number {
+  const lengthMax = Math.min(old.length, fresh.length)
+  const [oldLength, freshLength] = [old.length, fresh.length]
+  let length = 0
+  while (length < lengthMax) {
+    const next = Math.min(length + blockSize, lengthMax)
+    if (old.compare(fresh, freshLength - next, freshLength - length, oldLength - next, oldLength - length) !== 0) break
+    length = next
+  }
+  while (length < lengthMax && old[oldLength - 1 - length] === fresh[freshLength - 1 - length]) length++
+  // The line in which they begin to be alike may begin differently.
+  const firstEnd = old.indexOf(newline, oldLength - length)
+  return length === 0 || firstEnd === -1 ? 0 : oldLength - firstEnd - 1
+}
+
+function newlineCount(text: Buffer): number {
+  let count = 0
+  for (let at = text.indexOf(newline); at !== -1; at = text.indexOf(newline, at + 1)) count++
+  return count
+}
+
+/** One change from the first to the last line that differs, cut. */
+function longChange(before: Buffer, after: Buffer, linesBefore: number): string {
+  const countOf = (text: Buffer): number => newlineCount(text) + (text.length > 0 && text.at(-1) !== newline ? 1 : 0)
+  const beginning = (text: Buffer, mark: string): string =>
+    linesOf(text.toString('latin1', 0, beginningMax))
+      .map((line) => `${mark} ${line}\n`)
+      .join('')
+  const hunk = { oldStart: 0, oldEnd: countOf(before), newStart: 0, newEnd: countOf(after) }
+  const head = headText(hunk, linesBefore)
+  return head + beginning(before, '<') + (kindOf(hunk) === 'c' ? '---\n' : '') + beginning(after, '>')
 }
 
 /** Lines without their newline; a last line that has none carries a mark, since it differs from the same line with one. */
@@ -34,17 +95,22 @@ function linesOf(text: string): string[] {
   return lines
 }
 
-function hunkText(
-  { oldStart, oldEnd, newStart, newEnd }: Hunk,
-  old: readonly string[],
-  fresh: readonly string[],
-): string {
-  const range = (start: number, end: number): string => (end - start > 1 ? `${start + 1},${end}` : String(end))
-  const kind = oldStart === oldEnd ? 'a' : newStart === newEnd ? 'd' : 'c'
-  let text = `${range(oldStart, oldEnd)}${kind}${range(newStart, newEnd)}\n`
-  for (const line of old.slice(oldStart, oldEnd)) text += `< ${line}\n`
-  if (kind === 'c') text += '---\n'
-  for (const line of fresh.slice(newStart, newEnd)) text += `> ${line}\n`
+function kindOf({ oldStart, oldEnd, newStart, newEnd }: Hunk): 'a' | 'c' | 'd' {
+  return oldStart === oldEnd ? 'a' : newStart === newEnd ? 'd' : 'c'
+}
+
+/** `2,3c2\n`; `linesBefore`: lines in front of what the hunk counts from. */
+function headText(hunk: Hunk, linesBefore: number): string {
+  const range = (start: number, end: number): string =>
+    end - start > 1 ? `${linesBefore + start + 1},${linesBefore + end}` : String(linesBefore + end)
+  return `${range(hunk.oldStart, hunk.oldEnd)}${kindOf(hunk)}${range(hunk.newStart, hunk.newEnd)}\n`
+}
+
+function hunkText(hunk: Hunk, old: readonly string[], fresh: readonly string[], linesBefore: number): string {
+  let text = headText(hunk, linesBefore)
+  for (const line of old.slice(hunk.oldStart, hunk.oldEnd)) text += `< ${line}\n`
+  if (kindOf(hunk) === 'c') text += '---\n'
+  for (const line of fresh.slice(hunk.newStart, hunk.newEnd)) text += `> ${line}\n`
   return text
 }
 
