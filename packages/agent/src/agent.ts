@@ -89,6 +89,7 @@ export class Agent {
   readonly #buffer = new BufferState()
   readonly #startedAt = new Date()
   #turn: Promise<void> = Promise.resolve()
+  #isReloadDue = false
   readonly #ending = new AbortController()
   #enrolling: Promise<void> = Promise.resolve()
 
@@ -157,19 +158,26 @@ export class Agent {
 
   /** Reads the configuration again; one that is wrong leaves the old one running. */
   reload(): Promise<void> {
+    // One that waits will read what the next one would.
+    if (this.#isReloadDue) return this.#turn
+    this.#isReloadDue = true
     this.#turn = this.#turn.then(async () => {
+      this.#isReloadDue = false
       if (this.#ending.signal.aborted) return
+      const { tell } = this.#options
       try {
         this.#conf = this.#readConf(false)
       } catch (error) {
-        this.#options.tell(
-          'error',
-          `the old configuration goes on: ${error instanceof Error ? error.message : String(error)}`,
-        )
+        tell('error', `the old configuration goes on: ${error instanceof Error ? error.message : String(error)}`)
         return
       }
-      await this.#stopCollectors()
-      await this.#startCollectors()
+      try {
+        await this.#stopCollectors()
+        await this.#startCollectors()
+        tell('info', 'the configuration was read anew')
+      } catch (error) {
+        tell('error', `not everything was started with the new configuration: ${String(error)}`)
+      }
     })
     return this.#turn
   }

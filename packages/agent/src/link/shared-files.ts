@@ -3,7 +3,7 @@
  * out comes whether it is whole; files are written below `etc/shared` by their checked names. Bound: `sharedMax` bytes.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isSharedName, type ManagerControl, mergedName, splitMerged } from '@dogwatch/protocol'
 
@@ -57,11 +57,21 @@ export class SharedFiles {
     if (receiving === null) return false
     const merged = Buffer.concat(receiving.chunks)
     if (createHash('md5').update(merged).digest('hex') !== receiving.md5 || this.sum === receiving.md5) return false
-    for (const { name, bytes } of splitMerged(merged) ?? []) {
-      if (isSharedName(name)) this.#write(name, bytes)
-    }
+    const files = (splitMerged(merged) ?? []).filter(({ name }) => isSharedName(name))
+    for (const { name, bytes } of files) this.#write(name, bytes)
+    this.#removeOthers('', new Set([mergedName, ...files.map(({ name }) => name)]))
     this.#write(mergedName, merged)
     return true
+  }
+
+  /** What is shared no longer, is no longer in effect. */
+  #removeOthers(folder: string, kept: ReadonlySet<string>): void {
+    for (const entry of readdirSync(join(this.#dir, folder), { withFileTypes: true })) {
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (kept.has(name)) continue
+      if (entry.isDirectory() && [...kept].some((one) => one.startsWith(`${name}/`))) this.#removeOthers(name, kept)
+      else rmSync(join(this.#dir, name), { recursive: true, force: true })
+    }
   }
 
   #write(name: string, content: Uint8Array): void {
