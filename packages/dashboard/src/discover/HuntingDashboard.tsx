@@ -30,7 +30,7 @@ export function HuntingDashboard() {
           <Histogram by="agent.name" byLimit={5} height={220} />
         </Panel>
       </div>
-      <div className="panels">
+      <div className="panels" data-columns="2">
         <Panel title="ATT&CK techniques">
           <Donut field="rule.mitre.technique" limit={10} label="ATT&CK techniques" />
         </Panel>

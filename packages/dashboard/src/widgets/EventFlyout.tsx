@@ -112,9 +112,11 @@ interface FieldTableProps {
 function FieldTable({ document: { source }, columns, onColumns }: FieldTableProps) {
   const [wanted, setWanted] = useState('')
   const add = useAddFilter()
-  const fields = flatFields(source).filter(({ name, values }) =>
+  const found = flatFields(source).filter(({ name, values }) =>
     `${name} ${values.join(' ')}`.toLowerCase().includes(wanted.toLowerCase()),
   )
+  // Whole texts say again what the other fields say, and are long.
+  const fields = [...found.filter(({ name }) => !isLong(name)), ...found.filter(({ name }) => isLong(name))]
   return (
     <>
       <TextInput
@@ -124,13 +126,7 @@ function FieldTable({ document: { source }, columns, onColumns }: FieldTableProp
         onChange={({ currentTarget }) => setWanted(currentTarget.value)}
         mb="xs"
       />
-      <table className="field-table">
-        <thead className="visually-hidden">
-          <tr>
-            <th>Field</th>
-            <th>Value</th>
-          </tr>
-        </thead>
+      <table className="field-table" aria-label="Fields">
         <tbody>
           {fields.map(({ name, values }) => (
             <tr key={name}>
@@ -155,7 +151,7 @@ function FieldTable({ document: { source }, columns, onColumns }: FieldTableProp
                   // biome-ignore lint/suspicious/noArrayIndexKey: a list may hold a value twice
                   <div key={at} className="field-value">
                     <span className="field-text">
-                      <SafeText text={value} keepLines />
+                      <SafeText text={value} max={8000} keepLines />
                     </span>
                     <span className="field-actions">
                       <ActionIcon
@@ -196,6 +192,10 @@ function JsonView({ source }: { readonly source: EventDocument['source'] }) {
       </pre>
     </>
   )
+}
+
+function isLong(name: string): boolean {
+  return name === 'full_log' || name === 'previous_output' || name === 'previous_log'
 }
 
 interface RuleItem {
