@@ -1,11 +1,177 @@
+/** How the manager is: its parts, what goes through it, what waits and what was dropped, and how far the store is. */
+import { Badge } from '@mantine/core'
+import { useMemo } from 'react'
+import { useItems, useStoreStatus } from '../data/hooks.ts'
+import { fullTime } from '../url/time-range.ts'
+import { Chart } from '../widgets/Chart.tsx'
+import { seriesColor } from '../widgets/chart-colors.ts'
+import { DataTable } from '../widgets/DataTable.tsx'
 import { EmptyState } from '../widgets/EmptyState.tsx'
+import { bytesText, countText } from '../widgets/number-text.ts'
 import { PageHead } from '../widgets/PageHead.tsx'
+import { Panel } from '../widgets/Panel.tsx'
+import { StatCard } from '../widgets/StatCard.tsx'
+import { Trouble } from '../widgets/Trouble.tsx'
+import { type Sample, useSamples } from './use-samples.ts'
+import './server.css'
+
+/** Between two looks, ms. */
+const everyMs = 3000
+
+interface Partition {
+  readonly index: string
+  readonly day: string
+  readonly isSealed: boolean
+  readonly documents: number
+}
 
 export default function StatusPage() {
+  const status = useItems<Readonly<Record<string, string>>>('/manager/status', {}, { refetchMs: everyMs })
+  const info = useItems<Readonly<Record<string, string>>>('/manager/info')
+  const stats = useItems<Sample>('/manager/stats', {}, { refetchMs: everyMs })
+  const store = useStoreStatus()
+  const samples = useSamples(stats.data?.items[0], stats.dataUpdatedAt)
+  const error = status.error ?? stats.error
+  if (error !== null) return <Trouble error={error} onRetry={() => void stats.refetch()} />
+  const now = stats.data?.items[0]
+  const others = Object.entries(now ?? {}).filter(
+    ([name, value]) => typeof value === 'number' && !shownAbove.has(name),
+  ) as (readonly [string, number])[]
+  const number = (name: string): number | undefined => {
+    const value = now?.[name]
+    return typeof value === 'number' ? value : undefined
+  }
+  const partitions = (store.data as { readonly partitions?: readonly Partition[] } | undefined)?.partitions ?? []
   return (
     <>
       <PageHead title="Status" />
-      <EmptyState title="Nothing here yet">This page comes with a later version.</EmptyState>
+      <div className="panels" data-columns="4">
+        <StatCard label="Records received" value={number('records')} hint="since the start" />
+        <StatCard label="Events judged" value={number('events')} hint="since the start" />
+        <StatCard label="Alerts" value={number('alerts')} hint="since the start" />
+        <StatCard label="Waiting in the journal" value={number('lagRecords')} hint="records, all on disk" />
+        <StatCard label="Duplicates left out" value={number('duplicates')} />
+        <StatCard
+          label="Dropped"
+          value={number('drops')}
+          tone={(number('drops') ?? 0) > 0 ? 'critical' : 'good'}
+          hint="each has a reason, below"
+        />
+      </div>
+      <div className="panels" data-columns="2">
+        <Panel title="Throughput while this page is open">
+          <Throughput samples={samples} />
+        </Panel>
+        <Panel title="Parts">
+          <ul className="server-parts">
+            {Object.entries(status.data?.items[0] ?? {}).map(([name, state]) => (
+              <li key={name}>
+                <span>{name.replace('dogwatch-', '')}</span>
+                <Badge color={state === 'running' ? 'teal' : state === 'failed' ? 'red' : 'gray'} variant="light">
+                  {state}
+                </Badge>
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      </div>
+      <div className="panels" data-columns="2">
+        <Panel title="Store">
+          <dl className="server-facts">
+            <dt>State</dt>
+            <dd>{store.data?.says ?? 'unknown'}</dd>
+            <dt>Documents</dt>
+            <dd>{countText(store.data?.documents ?? 0)}</dd>
+            <dt>On disk</dt>
+            <dd>{bytesText(store.data?.bytes ?? 0)}</dd>
+            <dt>Behind</dt>
+            <dd>{bytesText(store.data?.lag_bytes ?? 0)} of lines that are in the files but not searchable yet</dd>
+          </dl>
+          {partitions.length > 0 && (
+            <DataTable<Partition>
+              label="Days in the store"
+              urlPrefix="d"
+              source={{ rows: partitions }}
+              rowKey={({ index, day }) => `${index} ${day}`}
+              columns={[
+                { id: 'index', label: 'Index', isSortable: true },
+                { id: 'day', label: 'Day', isSortable: true },
+                {
+                  id: 'documents',
+                  label: 'Documents',
+                  isSortable: true,
+                  render: ({ documents }) => countText(documents),
+                },
+                {
+                  id: 'isSealed',
+                  label: 'Form',
+                  isWideOnly: true,
+                  render: ({ isSealed }) => (isSealed ? 'sealed' : 'growing'),
+                },
+              ]}
+            />
+          )}
+        </Panel>
+        <Panel title="Manager">
+          <dl className="server-facts">
+            {Object.entries(info.data?.items[0] ?? {}).map(([name, value]) => (
+              <Fact key={name} name={name} value={String(value)} />
+            ))}
+          </dl>
+          <h3>Other counters</h3>
+          {others.length === 0 ? (
+            <EmptyState title="Nothing else is counted" />
+          ) : (
+            <dl className="server-facts">
+              {others.map(([name, value]) => (
+                <Fact key={name} name={name} value={countText(value)} />
+              ))}
+            </dl>
+          )}
+        </Panel>
+      </div>
     </>
   )
+}
+
+const shownAbove = new Set(['records', 'events', 'alerts', 'duplicates', 'drops', 'lagRecords'])
+
+function Fact({ name, value }: { readonly name: string; readonly value: string }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </>
+  )
+}
+
+const series = [
+  { name: 'events a second', counter: 'events' },
+  { name: 'alerts a second', counter: 'alerts' },
+] as const
+
+function Throughput({ samples }: { readonly samples: readonly { readonly atMs: number; readonly rates: Sample }[] }) {
+  const option = useMemo(
+    () => ({
+      grid: { left: 50, right: 12, top: 30, bottom: 24 },
+      legend: { top: 0 },
+      xAxis: { type: 'category' as const, data: samples.map(({ atMs }) => fullTime(atMs).slice(11)) },
+      yAxis: { type: 'value' as const, minInterval: 1 },
+      series: series.map(({ name, counter }, n) => ({
+        name,
+        type: 'line' as const,
+        showSymbol: false,
+        color: seriesColor(n),
+        data: samples.map(({ rates }) => Number(rates[counter] ?? 0)),
+      })),
+    }),
+    [samples],
+  )
+  if (samples.length < 2)
+    return (
+      <EmptyState title="Measuring" icon="chart">
+        The first points come in a few seconds.
+      </EmptyState>
+    )
+  return <Chart option={option} height={200} label="Events and alerts a second" />
 }
