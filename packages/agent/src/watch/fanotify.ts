@@ -7,32 +7,13 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs
 import { bytesOf, isWithin, joinPath } from '../bytes.ts'
 import { readMounts } from '../fim/mounts.ts'
 import { type Kernel, KernelError, loadKernel } from './kernel.ts'
-import { KernelQueue } from './kernel-queue.ts'
+import { changeBits, eventBit, KernelQueue } from './kernel-queue.ts'
 import type { Watcher, WatcherOptions, WatchTarget } from './watcher.ts'
 
 const initFlags = 0x1 | 0x2 | 0x400 | 0x800 // CLOEXEC, NONBLOCK, REPORT_DIR_FID, REPORT_NAME
 const markAddFilesystem = 0x1 | 0x100
 const markRemoveFilesystem = 0x2 | 0x100
-const event = {
-  modify: 0x2,
-  attrib: 0x4,
-  closeWrite: 0x8,
-  movedFrom: 0x40,
-  movedTo: 0x80,
-  create: 0x100,
-  delete: 0x200,
-  overflow: 0x4000,
-  onDir: 0x4000_0000,
-} as const
-const mask =
-  event.modify |
-  event.attrib |
-  event.closeWrite |
-  event.movedFrom |
-  event.movedTo |
-  event.create |
-  event.delete |
-  event.onDir
+const mask = changeBits | eventBit.isFolder
 const infoDfidName = 2
 const infoDfid = 3
 const eventVersion = 3
@@ -102,7 +83,7 @@ class Fanotify implements Watcher {
   readonly #kernel: Kernel
   readonly #fd: number
   readonly #options: WatcherOptions
-  readonly #queue: KernelQueue
+  readonly #queue: KernelQueue<FanotifyEvent>
   /** A descriptor on each marked file system; which of them a handle belongs to is found by trying, then remembered. */
   #mounts: readonly number[] = []
   readonly #mountOfFsid = new Map<string, number>()
@@ -116,14 +97,9 @@ class Fanotify implements Watcher {
     this.#kernel = kernel
     this.#fd = fd
     this.#options = options
-    this.#queue = new KernelQueue(kernel, {
-      name: this.kind,
-      fd,
-      take: (events) => {
-        for (const one of parseFanotify(events)) this.#take(one)
-      },
-      onProblem: options.onProblem,
-    })
+    const { onProblem } = options
+    const take = (event: FanotifyEvent): void => this.#take(event)
+    this.#queue = new KernelQueue(kernel, { name: this.kind, fd, parse: parseFanotify, take, onProblem })
   }
 
   watch(targets: readonly WatchTarget[]): ReadonlyMap<string, string> {
@@ -179,18 +155,22 @@ class Fanotify implements Watcher {
   }
 
   #take({ mask: what, pid, fsid, handle, name }: FanotifyEvent): void {
-    if ((what & event.overflow) !== 0) {
+    if ((what & eventBit.overflow) !== 0) {
       this.#options.onOverflow()
       return
     }
     if (pid === process.pid || fsid === null || handle === null) return
     const folder = this.#folderOf(fsid, handle)
-    const isFolder = (what & event.onDir) !== 0
-    if (isFolder && (what & (event.movedFrom | event.movedTo | event.delete)) !== 0) this.#folders.clear()
+    const isFolder = (what & eventBit.isFolder) !== 0
+    if (isFolder && (what & (eventBit.movedFrom | eventBit.movedTo | eventBit.delete)) !== 0) this.#folders.clear()
     if (folder === null) return
     const isSelf = name === '' || name === '.'
     // Attributes of a folder, and writes to one, are nothing that is watched.
-    if (isSelf || (isFolder && (what & (event.movedFrom | event.movedTo | event.delete | event.create)) === 0)) return
+    if (
+      isSelf ||
+      (isFolder && (what & (eventBit.movedFrom | eventBit.movedTo | eventBit.delete | eventBit.create)) === 0)
+    )
+      return
     const path = joinPath(folder, name)
     // A folder made further up may be one of ours, or lead to it.
     if (this.#targets.some((target) => isWithin(target.path, path) || (isFolder && isWithin(path, target.path)))) {

@@ -6,34 +6,14 @@ import { dirname } from 'node:path/posix'
 import { isWithin, joinPath, shownText } from '../bytes.ts'
 import { walkFolders } from '../fim/walk.ts'
 import { type Kernel, KernelError, loadKernel } from './kernel.ts'
-import { KernelQueue } from './kernel-queue.ts'
+import { changeBits, eventBit, KernelQueue } from './kernel-queue.ts'
 import type { Watcher, WatcherOptions, WatchTarget } from './watcher.ts'
 
 const initFlags = 0o2004000 // IN_NONBLOCK, IN_CLOEXEC
-const event = {
-  modify: 0x2,
-  attrib: 0x4,
-  closeWrite: 0x8,
-  movedFrom: 0x40,
-  movedTo: 0x80,
-  create: 0x100,
-  delete: 0x200,
-  deleteSelf: 0x400,
-  moveSelf: 0x800,
-  overflow: 0x4000,
-  ignored: 0x8000,
-  isDir: 0x4000_0000,
-} as const
-const mask =
-  event.modify |
-  event.attrib |
-  event.closeWrite |
-  event.movedFrom |
-  event.movedTo |
-  event.create |
-  event.delete |
-  event.deleteSelf |
-  event.moveSelf
+const deleteSelf = 0x400
+const moveSelf = 0x800
+const ignored = 0x8000
+const mask = changeBits | deleteSelf | moveSelf
 const onlyDir = 0x0100_0000
 const dontFollow = 0x0200_0000
 
@@ -73,7 +53,7 @@ class Inotify implements Watcher {
   readonly #kernel: Kernel
   readonly #fd: number
   readonly #options: WatcherOptions
-  readonly #queue: KernelQueue
+  readonly #queue: KernelQueue<InotifyEvent>
   readonly #folders = new Map<number, string>()
   readonly #watches = new Map<string, number>()
   #targets: readonly WatchTarget[] = []
@@ -83,14 +63,9 @@ class Inotify implements Watcher {
     this.#kernel = kernel
     this.#fd = fd
     this.#options = options
-    this.#queue = new KernelQueue(kernel, {
-      name: this.kind,
-      fd,
-      take: (events) => {
-        for (const one of parseInotify(events)) this.#take(one)
-      },
-      onProblem: options.onProblem,
-    })
+    const { onProblem } = options
+    const take = (event: InotifyEvent): void => this.#take(event)
+    this.#queue = new KernelQueue(kernel, { name: this.kind, fd, parse: parseInotify, take, onProblem })
   }
 
   watch(targets: readonly WatchTarget[]): ReadonlyMap<string, string> {
@@ -147,28 +122,28 @@ class Inotify implements Watcher {
   }
 
   #take({ watch, mask: what, name }: InotifyEvent): void {
-    if ((what & event.overflow) !== 0) {
+    if ((what & eventBit.overflow) !== 0) {
       this.#options.onOverflow()
       return
     }
     const folder = this.#folders.get(watch)
     if (folder === undefined) return
-    if ((what & event.ignored) !== 0) {
+    if ((what & ignored) !== 0) {
       this.#folders.delete(watch)
       if (this.#watches.get(folder) === watch) this.#watches.delete(folder)
       return
     }
-    if ((what & (event.deleteSelf | event.moveSelf)) !== 0) {
+    if ((what & (deleteSelf | moveSelf)) !== 0) {
       // Moved: its path is another now, so the old one is looked at, and the new one watched by its new parent.
-      if ((what & event.moveSelf) !== 0) this.#dropBelow(folder)
+      if ((what & moveSelf) !== 0) this.#dropBelow(folder)
       this.#options.onHint({ path: folder, isFolder: true, pid: null })
       return
     }
     if (name === '') return
     const path = joinPath(folder, name)
-    const isFolder = (what & event.isDir) !== 0
-    if (isFolder && (what & (event.create | event.movedTo)) !== 0) this.#addNew(path)
-    if (isFolder && (what & (event.create | event.movedTo | event.movedFrom | event.delete)) === 0) return
+    const isFolder = (what & eventBit.isFolder) !== 0
+    if (isFolder && (what & (eventBit.create | eventBit.movedTo)) !== 0) this.#addNew(path)
+    if (isFolder && (what & (eventBit.create | eventBit.movedTo | eventBit.movedFrom | eventBit.delete)) === 0) return
     const isOurs = this.#targets.some(
       (target) => isWithin(target.path, path) || (isFolder && isWithin(path, target.path)),
     )
