@@ -224,6 +224,35 @@ describe('the life of an agent', () => {
   })
 })
 
+test('an agent too old to say its version is let in', async () => {
+  const agents = registry()
+  const agent = await enrolled(agents, { name: 'web' })
+  expect(agents.startup(agent, '', '192.0.2.7', 0)).toBeNull()
+  expect(agents.rows.get('001')).toMatchObject({ status: 'pending', statusCode: 0 })
+})
+
+const addresses: readonly [says: string, lines: readonly string[], address: string, id: string | undefined][] = [
+  ['by its address', ['001 web 192.0.2.7 abc'], '192.0.2.7', '001'],
+  ['by a network of one address', ['001 web 192.0.2.7/32 abc'], '192.0.2.7', '001'],
+  ['not by a network', ['001 web 192.0.2.0/24 abc'], '192.0.2.7', undefined],
+  ['not by any address', ['001 web any abc'], '192.0.2.7', undefined],
+  ['not when two have one address', ['001 web 192.0.2.7 abc', '002 db 192.0.2.7/32 abc'], '192.0.2.7', undefined],
+]
+test.each(addresses)('an agent that sends no id is known %s', (_says, lines, address, id) => {
+  writeFileSync(join(home, 'etc/client.keys'), lines.map((line) => `${line}\n`).join(''))
+  expect(registry().byAddress(address)?.id).toBe(id)
+})
+
+test('many rows are written together, and the time of an equal keep-alive later', async () => {
+  const agents = registry()
+  const agent = await enrolled(agents, { name: 'web' })
+  const text = Buffer.from('Linux - Wazuh v4.14.7\nx merged.mg\n')
+  for (const nowMs of [minute, 2 * minute]) agents.keepAlive(agent, text, '192.0.2.7', nowMs)
+  agents.close()
+  open = []
+  expect(registry({}, 3 * minute).rows.get('001')).toMatchObject({ keepAliveMs: 2 * minute })
+})
+
 test('shared files: sums follow the folder, several groups are joined', async () => {
   const agents = registry()
   const agent = await enrolled(agents, { name: 'web' })

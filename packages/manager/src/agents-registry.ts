@@ -56,6 +56,9 @@ export interface EnrolmentOutcome {
   readonly isAccepted: boolean
 }
 
+/** How far the times of keep-alives on disk may be behind, milliseconds. */
+const touchMs = 10_000
+
 export class AgentRegistry implements AgentDirectory {
   readonly groups: AgentGroups
   readonly received: CounterFiles
@@ -69,6 +72,7 @@ export class AgentRegistry implements AgentDirectory {
   /** The last keep-alive of each agent as text: an equal one says nothing new. */
   readonly #lastTexts = new Map<string, string>()
   #enrolling: Promise<unknown> = Promise.resolve()
+  #touchedMs = 0
 
   constructor(options: RegistryOptions, nowMs: number) {
     const { home, purges } = options
@@ -98,7 +102,7 @@ export class AgentRegistry implements AgentDirectory {
     return this.#byAddress.get(address) ?? null
   }
 
-  /** A start-up message; the answer refuses it, null lets it in. */
+  /** A start-up message; the answer refuses it, null lets it in. An empty version is that of an agent too old to say one: let in, as the original does. */
   startup({ id }: { readonly id: string }, version: string | null, peer: string, nowMs: number): string | null {
     const row = this.#state.rows.get(id)
     if (row === undefined) return null
@@ -127,7 +131,7 @@ export class AgentRegistry implements AgentDirectory {
       disconnectedMs: null,
     } as const
     if (this.#lastTexts.get(id) === latin1 && row.status === 'active') {
-      this.#state.put({ ...row, ...isActive })
+      this.#state.touch({ ...row, ...isActive })
       return this.#state.rows.get(id) ?? null
     }
     this.#lastTexts.set(id, latin1)
@@ -156,6 +160,10 @@ export class AgentRegistry implements AgentDirectory {
   /** What time alone changes: agents that fall silent, disconnections that become alerts, a changed client.keys. Call it about once a second. */
   tick(nowMs: number): void {
     const { disconnectionTimeS, disconnectionAlertTimeS } = this.#options
+    if (nowMs - this.#touchedMs >= touchMs || nowMs < this.#touchedMs) {
+      this.#touchedMs = nowMs
+      this.#state.flush()
+    }
     for (const row of this.#state.rows.values()) {
       if (row.status !== 'active' && row.status !== 'pending') continue
       if (nowMs - (row.keepAliveMs ?? nowMs) < disconnectionTimeS * 1000) continue
@@ -287,8 +295,11 @@ export class AgentRegistry implements AgentDirectory {
     for (const id of [...this.#state.rows.keys()]) if (!entries.has(id)) this.#state.delete(id)
     if (this.#keys.idMax > this.#state.idMax) this.#state.idMax = this.#keys.idMax
     this.#byAddress = new Map()
-    for (const known of this.#known.values())
-      this.#byAddress.set(known.ip, this.#byAddress.has(known.ip) ? null : known)
+    for (const known of this.#known.values()) {
+      // A network of one address is that address: such an agent sends no id either (part 3.2).
+      const address = known.ip.replace(/\/32$/, '')
+      this.#byAddress.set(address, this.#byAddress.has(address) ? null : known)
+    }
     this.#writeTimestamps()
     this.#options.changed()
   }

@@ -1,5 +1,6 @@
 /**
- * What is known of each agent beside its key, in `queue/agents.db` (SQLite): status, system, groups. All of it is in memory too; a change is written at once.
+ * What is known of each agent beside its key, in `queue/agents.db` (SQLite): status, system, groups. All of it is in memory too; what changes in one turn of the
+ * event loop is written at its end, in one transaction: a thousand agents that come back together would hold the loop else.
  *
  * In: rows. Out: rows. Wrong: a database of a newer version, or one that cannot be opened, throws with the path and what to do.
  */
@@ -67,6 +68,9 @@ export class AgentState {
   readonly #rows = new Map<string, AgentRow>()
   readonly #put: StatementSync
   readonly #delete: StatementSync
+  /** Agents whose row in memory is newer than the one on disk. */
+  readonly #unwritten = new Set<string>()
+  #writing: NodeJS.Immediate | null = null
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path)
@@ -92,12 +96,38 @@ export class AgentState {
   }
 
   put(row: AgentRow): void {
+    this.touch(row)
+    this.#writing ??= setImmediate(() => this.flush())
+  }
+
+  /** As `put`, for what may be lost when the process dies; it is written with the next `flush`. */
+  touch(row: AgentRow): void {
     this.#rows.set(row.id, row)
-    this.#put.run(row.id, row.name, row.status, JSON.stringify(row))
+    this.#unwritten.add(row.id)
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    if (this.#writing !== null) clearImmediate(this.#writing)
+    this.#writing = null
+    if (this.#unwritten.size === 0) return
+    this.#db.exec('BEGIN')
+    try {
+      for (const id of this.#unwritten) {
+        const row = this.#rows.get(id)
+        if (row !== undefined) this.#put.run(row.id, row.name, row.status, JSON.stringify(row))
+      }
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      this.#db.exec('ROLLBACK')
+      throw error
+    }
+    this.#unwritten.clear()
   }
 
   delete(id: string): void {
     this.#rows.delete(id)
+    this.#unwritten.delete(id)
     this.#delete.run(id)
   }
 
@@ -112,6 +142,7 @@ export class AgentState {
   }
 
   close(): void {
+    this.flush()
     this.#db.close()
   }
 }

@@ -10,6 +10,7 @@ export const controlMark = '#!-'
 
 /** What an agent may say. */
 export type AgentControl =
+  /** `version` is null where the agent's JSON names none, and empty where it sends no JSON at all, as OSSEC and Wazuh before 4.6 do. */
   | { readonly kind: 'startup'; readonly version: string | null; readonly spool: string | null }
   | { readonly kind: 'numbered'; readonly sequence: number; readonly event: Buffer }
   | { readonly kind: 'shutdown' }
@@ -51,6 +52,7 @@ export function isControl(payload: Uint8Array): boolean {
 export function parseAgentControl(payload: Buffer): AgentControl {
   if (startsWith(payload, startup)) {
     const json = payload.subarray(startup.length)
+    if (!json.includes(0x7b)) return { kind: 'startup', version: '', spool: null }
     const spool = jsonMember(json, 'spool')
     return { kind: 'startup', version: versionOf(json), spool: spool !== null && isSpool(spool) ? spool : null }
   }

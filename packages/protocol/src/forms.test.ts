@@ -25,6 +25,11 @@ describe('what an agent says', () => {
   const cases: readonly [says: string, payload: Buffer, expected: object][] = [
     ['a start', startupPayload('v4.14.7'), { kind: 'startup', version: 'v4.14.7', spool: null }],
     ['a start without version', bytes('#!-agent startup {}'), { kind: 'startup', version: null, spool: null }],
+    [
+      'the start of OSSEC, or of Wazuh before 4.6',
+      bytes('#!-agent startup '),
+      { kind: 'startup', version: '', spool: null },
+    ],
     ['a start that is no JSON', bytes('#!-agent startup {'), { kind: 'startup', version: null, spool: null }],
     ['a start with a number', bytes('#!-agent startup {"version":4}'), { kind: 'startup', version: null, spool: null }],
     [

@@ -20,7 +20,10 @@ export interface AgentDirectory {
 
 /** Told what agents say about themselves. */
 export interface AgentHandlers {
-  /** A new connection. The answer refuses it, with the text for the agent; null lets it in. */
+  /**
+   * A new connection. The answer refuses it, with the text for the agent; null lets it in. `version` is null when the agent should have said it and has not, and
+   * empty when it is of a kind that never does.
+   */
   startup(agent: KnownAgent, version: string | null, peer: string): string | null
   /** `text` is what stands behind `#!-`; good until the call returns. */
   keepAlive(agent: KnownAgent, text: Buffer, peer: string): void

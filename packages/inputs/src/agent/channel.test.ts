@@ -311,6 +311,38 @@ test('a question is answered, binary-safe, or fails', async () => {
   await expect(lost).rejects.toMatchObject({ code: 'AGENT_ABSENT' })
 })
 
+describe('over UDP', () => {
+  test('a question is sent again until there is a sign of life, and its answer is receipted', async () => {
+    const agent = await connected(undefined, 'udp')
+    const answer = channel.request('001', 'agent', Buffer.from('getstate'), 60_000)
+    const first = await agent.hears(/^#!-req [0-9a-f]{1,8} agent getstate$/)
+    expect(await agent.hears(/^#!-req /)).toBe(first)
+    const id = first.split(' ')[1]
+    agent.say(`#!-req ${id} ack`)
+    agent.say(`#!-req ${id} ok {}`)
+    expect(await agent.hears(/ack$/)).toBe(`#!-req ${id} ack`)
+    expect((await answer).toString()).toBe('ok {}')
+  })
+
+  test('an answer that comes again is receipted again', async () => {
+    const agent = await connected(undefined, 'udp')
+    agent.say('#!-req 1f ok')
+    await agent.hears('#!-req 1f ack')
+    agent.say('#!-req 1f ok')
+    await agent.hears('#!-req 1f ack')
+  })
+})
+
+test('an agent of OSSEC, which says no version, is let in and named', async () => {
+  const agent = await agentOf()
+  agent.say('#!-agent startup ')
+  await agent.hears(ack)
+  agent.say('1:/var/log/syslog:hello')
+  agent.say('#!-Linux web 6.1.0 #1 SMP x86_64 - OSSEC HIDS v3.7.0 / 00000000000000000000000000000000\nx merged.mg\n')
+  await agent.hears(ack)
+  expect(records.map(({ text }) => text)).toEqual(['1:[001] (web) any->/var/log/syslog:hello'])
+})
+
 test('a merged file arrives whole, in chunks', async () => {
   const agent = await connected()
   const merged = Buffer.from(`#default\n!3000 agent.conf\n${'x'.repeat(3000)}`)

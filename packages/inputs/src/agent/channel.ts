@@ -33,6 +33,7 @@ import {
   ReplayWindow,
   readEnvelope,
   requestPayload,
+  responsePayload,
   sealMessage,
   withOrigin,
 } from '@dogwatch/protocol'
@@ -47,7 +48,7 @@ import {
 } from './channel-types.ts'
 import { Lane, type LaneBudget } from './lane.ts'
 import { type Link, tcpLink, udpLink } from './link.ts'
-import { newRequestId, PendingRequests } from './requests.ts'
+import { isSignOfLife, newRequestId, PendingRequests, signOfLife } from './requests.ts'
 import { spoolPeer } from './spool-peer.ts'
 
 /** Until a new connection must have shown who it is, milliseconds. */
@@ -133,7 +134,10 @@ export class AgentChannel {
 
   /** Asks a component of an agent. Rejects with a RequestFailure. */
   request(id: string, target: string, command: Uint8Array, timeoutMs: number): Promise<Buffer> {
-    return this.#requests.ask(id, timeoutMs, (request) => this.send(id, requestPayload(request, target, command)))
+    const isLossy = this.#lines.get(id)?.link?.kind === 'udp'
+    return this.#requests.ask(id, timeoutMs, isLossy, (request) =>
+      this.send(id, requestPayload(request, target, command)),
+    )
   }
 
   /** Pushes a merged file; false when the agent is not connected, is being pushed to, or goes away meanwhile. */
@@ -397,6 +401,9 @@ export class AgentChannel {
         handlers.shutdown(agent)
         break
       case 'response':
+        // Also when nobody waits any more: what the agent does not know to have come it sends again (part 7).
+        if (link.kind === 'udp' && !isSignOfLife(control.data))
+          this.#send(agent, link, responsePayload(control.request, signOfLife))
         this.#requests.settle(agent.id, control.request, control.data)
         break
       case 'keep-alive':
