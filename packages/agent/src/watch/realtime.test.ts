@@ -172,6 +172,7 @@ test('too many paths at once are one rescan', async () => {
   const realtime = new Realtime({
     targets: [{ path: home.dir, recursionLevel: 0 }],
     kinds: ['inotify'],
+    pendingMax: 20,
     isSkipped: () => false,
     examine: async () => {},
     rescan: async () => {
@@ -182,11 +183,7 @@ test('too many paths at once are one rescan', async () => {
   })
   const refused = realtime.start()
   if (refused.size === 0) {
-    for (let n = 0; n < 17_000; n++) {
-      writeFileSync(join(home.dir, `${n}`), '')
-      if (n % 500 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
-    }
-    renameSync(join(home.dir, '1'), join(home.dir, 'last'))
+    for (let n = 0; n < 40; n++) writeFileSync(join(home.dir, `${n}`), '')
     realtime.release()
     await vi.waitFor(() => expect(rescans).toBeGreaterThan(0), { timeout: 10_000 })
   }
