@@ -14,7 +14,7 @@ import { resumeSession } from './data/session.ts'
 import { styleNonce } from './nonce.ts'
 import { router } from './router.tsx'
 import { LoginGate } from './shell/LoginGate.tsx'
-import { theme } from './theme.ts'
+import { cssVariables, theme } from './theme.ts'
 
 // For the library that keeps a page from scrolling under a dialog.
 setNonce(styleNonce())
@@ -37,6 +37,7 @@ createRoot(root).render(
   <StrictMode>
     <MantineProvider
       theme={theme}
+      cssVariablesResolver={cssVariables}
       defaultColorScheme="auto"
       colorSchemeManager={colorSchemes}
       getStyleNonce={styleNonce}

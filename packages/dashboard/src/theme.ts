@@ -1,5 +1,5 @@
 /** The look: dense, calm, readable. Colours have at least the contrast that WCAG 2.2 AA asks for, in both schemes. */
-import { createTheme, type MantineColorsTuple } from '@mantine/core'
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core'
 
 const steel: MantineColorsTuple = [
   '#eef4fb',
@@ -45,4 +45,21 @@ export const theme = createTheme({
     Table: { defaultProps: { verticalSpacing: 4, horizontalSpacing: 8, fz: 'sm' } },
     Tooltip: { defaultProps: { openDelay: 300, withinPortal: true } },
   },
+})
+
+/** Where the library's own colours have too little contrast: dimmed text, and text on light badges. */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-dimmed': '#4f575e',
+    '--mantine-color-placeholder': '#667079',
+    '--mantine-color-teal-light-color': '#05563d',
+    '--mantine-color-green-light-color': '#195f27',
+    '--mantine-color-red-light-color': '#9c1414',
+    '--mantine-color-orange-light-color': '#8f3500',
+    '--mantine-color-yellow-light-color': '#6e4500',
+    '--mantine-color-gray-light-color': '#3a4147',
+    '--mantine-color-blue-light-color': '#0f4c87',
+  },
+  dark: { '--mantine-color-dimmed': '#a9afb5', '--mantine-color-placeholder': '#9299a0' },
 })
