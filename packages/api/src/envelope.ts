@@ -1,5 +1,6 @@
 /** The envelope of answers (spec: api, part 3), paging, and the schemas that all routes share. */
 import { Type } from 'typebox'
+import { type ListQuery, listPage } from './list-filter.ts'
 
 /** `data` with items: all of them, or a page with the count of all. */
 export function itemsAnswer<T>(items: readonly T[], message: string, total = items.length) {
@@ -36,46 +37,17 @@ export const pagingQuery = {
     Type.String({ maxLength: 200, description: 'Text in whatever field; a leading - for items without it' }),
   ),
   sort: Type.Optional(Type.String({ maxLength: 200, description: 'Fields, with + or - before each' })),
+  q: Type.Optional(
+    Type.String({ maxLength: 2000, description: '`field=value`; = != < > ~; `;` and, `,` or, parentheses' }),
+  ),
+  select: Type.Optional(Type.String({ maxLength: 1000, description: 'Fields, with commas' })),
+  distinct: Type.Optional(Type.Boolean({ description: 'What is the same once only' })),
 }
 
-export interface Paging {
-  readonly offset?: number
-  readonly limit?: number
-  readonly search?: string
-  readonly sort?: string
-}
-
-/** The page that was asked for, with the count before paging. */
-export function pageOf<T extends object>(
-  items: readonly T[],
-  { offset = 0, limit = 500, search, sort }: Paging,
-): { readonly page: readonly T[]; readonly total: number } {
-  const found = sorted(search === undefined || search === '' ? items : items.filter(searchTest(search)), sort)
-  return { page: found.slice(offset, offset + limit), total: found.length }
-}
-
-function searchTest(search: string): (item: object) => boolean {
-  const isNegated = search.startsWith('-')
-  const text = (isNegated ? search.slice(1) : search).toLowerCase()
-  return (item) => JSON.stringify(Object.values(item)).toLowerCase().includes(text) !== isNegated
-}
-
-function sorted<T extends object>(items: readonly T[], sort: string | undefined): readonly T[] {
-  if (sort === undefined || sort === '') return items
-  const keys = sort.split(',').map((key) => ({ name: key.replace(/^[-+ ]/, ''), sign: key.startsWith('-') ? -1 : 1 }))
-  return items.toSorted((a, b) => {
-    for (const { name, sign } of keys) {
-      const [x, y] = [memberOf(a, name), memberOf(b, name)]
-      if (x === y) continue
-      const isLess = typeof x === 'number' && typeof y === 'number' ? x < y : String(x) < String(y)
-      return isLess ? -sign : sign
-    }
-    return 0
-  })
-}
-
-function memberOf(item: object, name: string): unknown {
-  return Object.entries(item).find(([key]) => key === name)?.[1]
+/** A page of items as a whole answer. */
+export function listAnswer(items: readonly object[], query: ListQuery, message: string, nowMs = Date.now()) {
+  const { page, total } = listPage(items, query, nowMs)
+  return itemsAnswer(page, message, total)
 }
 
 /** `2026-11-24T08:00:00+00:00` */

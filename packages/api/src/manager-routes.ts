@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readConfiguration } from '@dogwatch/config'
 import { Type } from 'typebox'
-import { answerSchema, commonQuery, itemsAnswer, pageOf, pagingQuery } from './envelope.ts'
+import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { logItems } from './manager-log.ts'
 import type { ApiParts } from './parts.ts'
@@ -84,8 +84,7 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
       const items = (await logItems(manager.home)).filter(
         ({ level }) => query.level === undefined || query.level === level,
       )
-      const { page, total } = pageOf(items, query)
-      return itemsAnswer(page, 'Logs were successfully read', total)
+      return listAnswer(items, query, 'Logs were successfully read')
     },
   )
 

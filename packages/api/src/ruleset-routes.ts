@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { Type } from 'typebox'
-import { answerSchema, commonQuery, itemsAnswer, pageOf, pagingQuery } from './envelope.ts'
+import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import type { RulesetDesk } from './ruleset-desk.ts'
@@ -48,8 +48,7 @@ export function rulesetRoutes(
       config: { permission: 'rules:read' },
     },
     async ({ query }) => {
-      const { page, total } = pageOf((await desk.rules()).filter(ruleTest(query)), query)
-      return itemsAnswer(page, 'All selected rules were returned', total)
+      return listAnswer((await desk.rules()).filter(ruleTest(query)), query, 'All selected rules were returned')
     },
   )
 
@@ -94,8 +93,7 @@ export function rulesetRoutes(
           (names === undefined || names.includes(name)) &&
           (query.filename === undefined || query.filename === filename),
       )
-      const { page, total } = pageOf(found, query)
-      return itemsAnswer(page, 'All selected decoders were returned', total)
+      return listAnswer(found, query, 'All selected decoders were returned')
     },
   )
 
@@ -137,8 +135,7 @@ export function rulesetRoutes(
         config: { permission },
       },
       ({ query }) => {
-        const { page, total } = pageOf(paths().map(fileItem), query)
-        return itemsAnswer(page, 'All files were returned', total)
+        return listAnswer(paths().map(fileItem), query, 'All files were returned')
       },
     )
     server.get(
@@ -221,11 +218,10 @@ export function rulesetRoutes(
       const wanted = parts
         .rulesetFiles()
         .lists.filter(({ path }) => query.filename === undefined || basename(path) === query.filename)
-      const { page, total } = pageOf(wanted, query)
       const items = await Promise.all(
-        page.map(async ({ path }) => ({ ...fileItem(path), items: entriesOf(await readFile(path, 'utf8')) })),
+        wanted.map(async ({ path }) => ({ ...fileItem(path), items: entriesOf(await readFile(path, 'utf8')) })),
       )
-      return itemsAnswer(items, 'All specified lists were returned', total)
+      return listAnswer(items, query, 'All specified lists were returned')
     },
   )
 

@@ -1,7 +1,7 @@
 /** Users, roles, and the log of what users did. */
 import type { User } from '@dogwatch/store'
 import { Type } from 'typebox'
-import { answerSchema, apiTime, commonQuery, itemsAnswer, pageOf, pagingQuery } from './envelope.ts'
+import { answerSchema, apiTime, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, passwordLengthMax, passwordProblem } from './password.ts'
@@ -26,8 +26,7 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
       config: { permission: 'security:read' },
     },
     ({ query }) => {
-      const { page, total } = pageOf(state.users().map(userItem), query)
-      return itemsAnswer(page, 'Users were returned', total)
+      return listAnswer(state.users().map(userItem), query, 'Users were returned')
     },
   )
 
@@ -63,8 +62,7 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
       config: { permission: 'security:read' },
     },
     ({ query }) => {
-      const { page, total } = pageOf(roles, query)
-      return itemsAnswer(page, 'Roles were returned', total)
+      return listAnswer(roles, query, 'Roles were returned')
     },
   )
 
