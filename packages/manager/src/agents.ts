@@ -51,6 +51,8 @@ export interface Agents {
   readonly listening: readonly { readonly name: string; readonly address: string }[]
   readonly ports: { readonly agents: number | null; readonly enrol: number | null }
   answer(request: AgentsRequest): Promise<AgentsAnswer>
+  /** For the API; null where no agents are taken. */
+  readonly desk: AgentsDesk | null
   figures(): AgentMetricFigures
   /** Takes nothing new; what is under way becomes durable within `drainMs`. */
   close(drainMs: number): Promise<void>
@@ -181,6 +183,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       spools,
       nextCounter: () => sender.next(),
       ciphers: secure.some(({ cryptoMethod }) => cryptoMethod === 'blowfish') ? await withBlowfish() : aesOnly,
+      tls: await certificateOf(home, auth.sslManagerCert, auth.sslManagerKey, log),
       overtakeMs: first.connectionOvertakeTimeS * 1000,
       idleMs: Math.max(60, global.agentsDisconnectionTimeS) * 1000,
     })
@@ -299,6 +302,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   return {
     listening,
     ports: portOf,
+    desk: deskOf(),
     answer: async (request) =>
       registry === null || channel === null
         ? { problem: 'this manager takes no agents: ossec.conf has no <remote> for them', agents: [], groups: [] }

@@ -2,9 +2,13 @@
  * The line to the manager: what the spool holds is sent in order, and given up only when the manager has it. A keep-alive
  * is a barrier: its acknowledgement says that all before it is durable (contracts, part 3). Without an answer the line is
  * cut, the next server tried, with growing, jittered pauses, and everything not yet acknowledged sent again.
+ *
+ * With an authority to check the manager by, the line is wrapped in TLS. A manager that knows no TLS here, as Wazuh's, closes at once; the next attempt then goes without it,
+ * since the messages are encrypted with the agent's key anyway. A certificate that does not fit is never passed over.
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import {
   aesOnly,
   type CipherKeys,
@@ -36,6 +40,8 @@ import type { Spool, SpoolEntry } from '../spool.ts'
 export interface LinkOptions {
   /** Tried in this order, from the first again after each loss. */
   readonly servers: readonly { readonly address: string; readonly port: number }[]
+  /** Certificate authority of the managers, PEM; without one there is no TLS. */
+  readonly ca?: string
   readonly entry: KeyEntry
   readonly spool: Spool
   /** Counters that never repeat, over restarts too. */
@@ -84,6 +90,8 @@ export class ManagerLink {
   #entry: KeyEntry
   #keys: CipherKeys
   #refusals = 0
+  /** Whether the next line is tried with TLS; only with an authority. */
+  #isWrapped = true
   readonly #pace: Pace
   #line: Line | null = null
   #isStopped = false
@@ -158,6 +166,7 @@ export class ManagerLink {
         if (!wasReady) await this.#onRefusal()
       } catch (error) {
         this.reason = error instanceof Error ? error.message : String(error)
+        if (error instanceof TlsUnknownError) this.#isWrapped = false
         if (failures < tellMax) tell('warn', `${name}: ${this.reason}`)
         at++
       }
@@ -183,7 +192,9 @@ export class ManagerLink {
 
   /** One line, from its beginning to its end. Gives whether the manager ever answered. */
   async #serve(server: { readonly address: string; readonly port: number }, onReady: () => void): Promise<boolean> {
-    const socket = await open(server)
+    const ca = this.#isWrapped ? this.#options.ca : undefined
+    this.#isWrapped = true
+    const socket = await (ca === undefined ? open(server) : openTls(server, ca))
     const line = new Line(socket, this.#options.spool.acknowledged)
     this.#line = line
     const reader = new FrameReader()
@@ -384,6 +395,31 @@ function open({ address, port }: { readonly address: string; readonly port: numb
       reject(error)
     })
     socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+  })
+}
+
+/** The other end closed instead of answering in TLS. */
+class TlsUnknownError extends Error {}
+
+function openTls({ address, port }: { readonly address: string; readonly port: number }, ca: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    let isConnected = false
+    const socket = connectTls({ host: address, port, ca, minVersion: 'TLSv1.2' })
+    socket.setNoDelay(true)
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectMs / 1000} s`)), connectMs)
+    socket.once('connect', () => {
+      isConnected = true
+    })
+    socket.once('error', (error) => {
+      clearTimeout(timer)
+      const isCut = isConnected && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      reject(isCut ? new TlsUnknownError('the manager takes no TLS on this port; going on without') : error)
+    })
+    socket.once('secureConnect', () => {
       clearTimeout(timer)
       socket.removeAllListeners('error')
       resolve(socket)

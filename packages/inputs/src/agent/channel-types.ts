@@ -61,6 +61,7 @@ export const channelRefusals = {
   idle: 'nothing was heard for too long',
   slow_reader: 'the agent does not read what it is sent',
   too_many: 'too many connections',
+  tls: 'TLS failed',
 } as const
 export type ChannelRefusal = keyof typeof channelRefusals
 
@@ -73,6 +74,8 @@ export interface ChannelCounters {
   connectionsOpened: number
   /** Agents with a connection now. */
   connected: number
+  /** Connections that were wrapped in TLS. */
+  tlsOpened: number
   /** Agents that lost their counters and proved to be themselves. */
   recovered: number
   /** Numbered events that had come before: an agent of ours sends again what it does not know to be on disk. */
@@ -98,6 +101,8 @@ export interface AgentChannelOptions {
   /** Counters of what is sent: each is greater than all before, over restarts too. */
   readonly nextCounter: () => Counter
   readonly ciphers: Ciphers
+  /** Certificate and key, PEM, for agents of ours that wrap their connection in TLS; absent: such a connection is refused. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
   /** Silence after which a second connection takes over, milliseconds; 0: never. */
   readonly overtakeMs: number
   /** Silence after which a connection is closed, milliseconds. */
@@ -114,6 +119,7 @@ export function newChannelCounters(): ChannelCounters {
     keepAlives: 0,
     connectionsOpened: 0,
     connected: 0,
+    tlsOpened: 0,
     recovered: 0,
     resent: 0,
     refused: { ...zeros },
@@ -136,4 +142,5 @@ const zeros: Record<ChannelRefusal, number> = {
   idle: 0,
   slow_reader: 0,
   too_many: 0,
+  tls: 0,
 }

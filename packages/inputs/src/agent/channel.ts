@@ -11,6 +11,7 @@
 import { randomInt } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram'
 import { createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import {
   ackPayload,
   type Counter,
@@ -46,6 +47,7 @@ import {
   newChannelCounters,
   type SpoolPosition,
 } from './channel-types.ts'
+import { isTls } from './first-bytes.ts'
 import { Lane, type LaneBudget } from './lane.ts'
 import { type Link, tcpLink, udpLink } from './link.ts'
 import { isSignOfLife, newRequestId, PendingRequests, signOfLife } from './requests.ts'
@@ -97,6 +99,9 @@ export class AgentChannel {
   readonly #sockets = new Map<Link, { readonly socket: Socket; readonly goOn: () => void }>()
   /** Connections whose senders have not shown a key yet. */
   readonly #unproven = new Set<Link>()
+  /** Connections that have not said enough yet to tell TLS from a frame. */
+  readonly #silent = new Set<Socket>()
+  readonly #secureContext: SecureContext | null
   readonly #udpLinks = new Map<string, Link>()
   readonly #paused = new Set<Link>()
   readonly #budget: LaneBudget = { held: 0 }
@@ -106,6 +111,8 @@ export class AgentChannel {
 
   constructor(options: AgentChannelOptions) {
     this.#options = options
+    this.#secureContext =
+      options.tls === undefined ? null : createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' })
   }
 
   /** Listens everywhere; gives the ports. Rejects with the error of the first that fails, with its `port` and `protocol` in it. */
@@ -179,6 +186,7 @@ export class AgentChannel {
     const closing = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
     for (const socket of this.#udpSockets) socket.close()
     for (const { socket } of this.#sockets.values()) socket.destroy()
+    for (const socket of this.#silent) socket.destroy()
     const settled = Promise.all([...this.#lines.values()].map(({ lane }) => lane.settled()))
     let timer: NodeJS.Timeout | undefined
     await Promise.race([settled, new Promise((done) => (timer = setTimeout(done, drainMs)))])
@@ -215,16 +223,65 @@ export class AgentChannel {
 
   #connected(socket: Socket): void {
     const peer = plainAddress(socket.remoteAddress)
-    const isFull = this.#sockets.size >= (this.#options.connectionsMax ?? connectionsMaxDefault)
-    if (isFull || this.#unproven.size >= unprovenMax) {
+    const isFull = this.#sockets.size + this.#silent.size >= (this.#options.connectionsMax ?? connectionsMaxDefault)
+    if (isFull || this.#unproven.size + this.#silent.size >= unprovenMax) {
       this.#refuse('too_many', peer, null)
       socket.destroy()
       return
     }
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 30_000)
-    const link = tcpLink(socket, peer, Date.now())
     this.counters.connectionsOpened++
+    this.#silent.add(socket)
+    const timer = setTimeout(() => {
+      this.#refuse('idle', peer, null)
+      socket.destroy()
+    }, proveMs)
+    timer.unref()
+    const leave = (): void => {
+      clearTimeout(timer)
+      this.#silent.delete(socket)
+    }
+    socket.on('error', () => {}) // `close` follows
+    socket.once('close', leave)
+    let head: Buffer = Buffer.alloc(0)
+    const look = (chunk: Buffer): void => {
+      head = head.length === 0 ? chunk : Buffer.concat([head, chunk])
+      const kind = isTls(head)
+      if (kind === null) return
+      socket.off('data', look)
+      socket.off('close', leave)
+      leave()
+      if (!kind) this.#attach(socket, peer, head)
+      else this.#secure(socket, peer, head)
+    }
+    socket.on('data', look)
+  }
+
+  /** A connection of an agent of ours that is wrapped in TLS; `head` is what was read of it already. */
+  #secure(socket: Socket, peer: string, head: Buffer): void {
+    if (this.#secureContext === null) {
+      this.#refuse('tls', peer, null)
+      socket.destroy()
+      return
+    }
+    socket.pause()
+    socket.unshift(head)
+    const secure = new TLSSocket(socket, { isServer: true, secureContext: this.#secureContext })
+    let isSecure = false
+    secure.once('secure', () => {
+      isSecure = true
+      this.counters.tlsOpened++
+    })
+    secure.once('close', () => {
+      if (!isSecure && !this.#isClosed) this.#refuse('tls', peer, null)
+    })
+    this.#attach(secure, peer, null)
+  }
+
+  /** Frames are read from here on; `head` is what was read already. */
+  #attach(socket: Socket, peer: string, head: Buffer | null): void {
+    const link = tcpLink(socket, peer, Date.now())
     const reader = new FrameReader()
     // A chunk may hold hundreds of messages that inflate to far more than they are, so waiting begins between messages.
     let left: Buffer[] = []
@@ -241,12 +298,14 @@ export class AgentChannel {
     }
     this.#sockets.set(link, { socket, goOn })
     this.#unproven.add(link)
-    socket.on('data', (chunk) => {
+    const take = (chunk: Buffer): void => {
       left.push(...reader.push(chunk))
       goOn()
-    })
+    }
     socket.on('error', () => {}) // `close` follows
     socket.once('close', () => this.#disconnected(link))
+    socket.on('data', take)
+    if (head !== null) take(head)
   }
 
   #disconnected(link: Link): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { AddressSet, plainAddress } from './address.ts'
+import { isTls } from './first-bytes.ts'
 import { RateLimit } from './rate-limit.ts'
 
 const addresses: readonly [says: string, networks: readonly string[], address: string, isIn: boolean][] = [
@@ -47,3 +48,16 @@ test('a sender has a burst, then what it earns; failures cost more', () => {
     false,
   ])
 })
+
+const heads: readonly [says: string, hex: string, expected: boolean | null][] = [
+  ['nothing yet', '', null],
+  ['one byte of either', '16', null],
+  ['two bytes of either', '1603', null],
+  ['TLS 1.0 as it is written in front of newer ones', '160301', true],
+  ['TLS 1.2', '16030302', true],
+  ['a frame of 22 bytes', '16000000', false],
+  ['a frame of 790 bytes', '16030000', false],
+  ['a frame of 1046 bytes', '16040000', false],
+  ['any other frame', '6a', false],
+]
+test.each(heads)('first bytes: %s', (_says, hex, expected) => expect(isTls(Buffer.from(hex, 'hex'))).toBe(expected))
