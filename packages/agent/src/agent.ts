@@ -15,7 +15,9 @@ import { BufferState } from './buffer-state.ts'
 import { byteText } from './bytes.ts'
 import { type AgentConf, type ConfText, readAgentConf } from './conf/agent-conf.ts'
 import { firstConf } from './conf/first-conf.ts'
+import { withInternalOptions } from './conf/internal-options.ts'
 import { FimMonitor } from './fim/monitor.ts'
+import type { FimConfig } from './fim/options.ts'
 import type { AgentFlags } from './flags.ts'
 import { lockHome } from './home-lock.ts'
 import { unameText } from './host-facts.ts'
@@ -282,7 +284,7 @@ export class Agent {
     const { syscheck, sources } = this.#conf
     if (!syscheck.disabled && syscheck.directories.length > 0) {
       this.#fim = new FimMonitor({
-        config: syscheck,
+        config: this.#tuned(syscheck),
         dir: join(home, 'queue/fim'),
         auditSocket: join(home, 'queue/sockets/audit'),
         auditPlugins: this.#options.isService === true ? pluginFolders : [],
@@ -298,6 +300,13 @@ export class Agent {
       this.#logs = new LogCollector({ sources, dir: join(home, 'queue/logcollector'), send, tell })
       this.#logs.start()
     }
+  }
+
+  #tuned(syscheck: FimConfig): FimConfig {
+    const file = this.#path('etc/local_internal_options.conf')
+    const { config, problems } = withInternalOptions(syscheck, textOf(file) ?? '')
+    for (const problem of problems) this.#options.tell('warn', `${file}: ${problem}`)
+    return config
   }
 
   async #stopCollectors(): Promise<void> {

@@ -43,12 +43,14 @@ export const fimDefaults: FimConfig = {
   diffQuota: kb ** 3,
   diffSizeMax: 50 * kb ** 2,
   hashSizeMax: kb ** 3,
+  realtimeDelayMs: 5,
+  linkCheckS: 600,
   alertsAfterRestart: true,
   isInMemory: false,
   prefilter: [],
   allowsSharedPrefilter: false,
   sync: { isOn: true, intervalS: 300, intervalMaxS: 3600, responseTimeoutS: 30, queueSize: 16_384, epsMax: 10 },
-  whodata: { keys: [], restartsAudit: true, healthcheck: true, queueSize: 16_384 },
+  whodata: { keys: [], restartsAudit: true, healthcheck: true, queueSize: 16_384, rulesMax: 256 },
 }
 
 /** Accepted as the original has them, and without effect here. */

@@ -305,6 +305,7 @@ test('a link that comes to lead elsewhere, and a watched folder that comes back,
   symlinkSync('one', at('link'))
   const monitor = new FimMonitor({
     config: home.config({
+      linkCheckS: 0.02,
       directories: [
         home.watched({ path: at('link'), followsLink: true, mode: 'realtime' }),
         home.watched({ path: at('later'), mode: 'realtime' }),
@@ -312,7 +313,6 @@ test('a link that comes to lead elsewhere, and a watched folder that comes back,
     }),
     dir: home.state,
     auditSocket: join(home.root, 'no.sock'),
-    lookMs: 20,
     send: async (queue, location, message) => {
       home.sent.push({ queue, location, message: message.toString() })
     },

@@ -23,7 +23,7 @@ async function start(mode: 'realtime' | 'whodata', auditSocket = join(home.state
   monitor = new FimMonitor({
     config: home.config({
       directories: [home.watched({ mode })],
-      whodata: { keys: [], restartsAudit: false, healthcheck: true, queueSize: 16_384 },
+      whodata: { keys: [], restartsAudit: false, healthcheck: true, queueSize: 16_384, rulesMax: 256 },
     }),
     dir: home.state,
     auditSocket,

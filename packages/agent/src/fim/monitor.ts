@@ -38,17 +38,12 @@ export interface MonitorOptions {
   readonly host?: HostPaths
   /** Folder that holds the host's etc/passwd; '' for this system's own. */
   readonly hostRoot?: string
-  /** Milliseconds between looks at where links lead; 10 minutes unless told. */
-  readonly lookMs?: number
 }
 
 /** How long a hint waits for the audit to tell who did it, in milliseconds. */
 const auditDelayMs = 250
-const realtimeDelayMs = 5
 /** Before a scan that failed is tried again, in milliseconds. */
 const retryMs = 30_000
-/** Between looks at where links lead and whether watched paths are there, in milliseconds (spec: fim, part 1: 600 s). */
-const lookMsPreset = 600_000
 /** Most processes whose facts wait for the hint to be looked at. */
 const seenMax = 16_384
 
@@ -106,7 +101,7 @@ export class FimMonitor {
           'ossec: Real-time inotify kernel queue is full. Some events may be lost. Next scheduled scan will recover lost data.',
         ),
       pendingMax: config.whodata.queueSize,
-      delayMs: () => (this.#audit.isLive ? auditDelayMs : realtimeDelayMs),
+      delayMs: () => (this.#audit.isLive ? auditDelayMs : config.realtimeDelayMs),
       tell: (message) => tell('warn', message),
     })
     this.#audit = new AuditSource({
@@ -143,7 +138,13 @@ export class FimMonitor {
         tell('warn', `${shownText(path)} is watched by scans only: ${reason}`)
       }
     }
-    if (this.#whoFolders().length > 0) {
+    const { rulesMax } = this.#options.config.whodata
+    const whoPaths = this.#whoPaths()
+    if (whoPaths.length > rulesMax) {
+      const says = 'the rest goes by what fanotify and /proc tell (syscheck.max_audit_entries)'
+      tell('warn', `who-data has ${whoPaths.length} paths, and audit rules for ${rulesMax}; ${says}`)
+    }
+    if (whoPaths.length > 0) {
       await this.#preparePlugin()
       const reason = await this.#audit.start()
       if (reason !== null) tell('warn', `who-data without the audit: ${reason}`)
@@ -191,8 +192,13 @@ export class FimMonitor {
     return this.#fim.watched.filter(({ mode }) => mode !== 'scheduled')
   }
 
-  #whoFolders(): string[] {
+  #whoPaths(): string[] {
     return this.#fim.watched.filter(({ mode }) => mode === 'whodata').map(({ path }) => path)
+  }
+
+  /** Those that get an audit rule. */
+  #whoFolders(): string[] {
+    return this.#whoPaths().slice(0, this.#options.config.whodata.rulesMax)
   }
 
   async #runScans(): Promise<void> {
@@ -207,7 +213,7 @@ export class FimMonitor {
     let before = this.#places()
     while (!this.#isStopped) {
       const waitMs = this.#isWanted ? 0 : nextScanMs(config, new Date(), this.#lastScan)
-      const lookMs = this.#options.lookMs ?? lookMsPreset
+      const lookMs = config.linkCheckS * 1000
       await this.#wait(Math.min(waitMs, lookMs))
       if (this.#isStopped) return
       if (waitMs > lookMs && !this.#isWanted) {

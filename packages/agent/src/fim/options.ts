@@ -68,6 +68,8 @@ export interface WhodataConfig {
   readonly keys: readonly string[]
   readonly restartsAudit: boolean
   readonly healthcheck: boolean
+  /** Most audit rules; paths beyond them are watched in real time alone. */
+  readonly rulesMax: number
   /** Most paths that wait to be looked at; beyond that everything watched is compared. */
   readonly queueSize: number
 }
@@ -104,6 +106,10 @@ export interface FimConfig {
   readonly diffSizeMax: number
   /** Larger files get no hashes, in bytes. */
   readonly hashSizeMax: number
+  /** Milliseconds from a hint in real time to looking at the file. */
+  readonly realtimeDelayMs: number
+  /** Seconds between looks at where links lead, and whether watched paths are there. */
+  readonly linkCheckS: number
   /** no: as the original, the baseline is forgotten at start and the first scan says nothing. */
   readonly alertsAfterRestart: boolean
   /** The baseline is in memory only. */

@@ -78,12 +78,14 @@ export class TestHome {
       diffQuota: 1024 ** 3,
       diffSizeMax: 50 * 1024 ** 2,
       hashSizeMax: 1024 ** 3,
+      realtimeDelayMs: 5,
+      linkCheckS: 600,
       alertsAfterRestart: true,
       isInMemory: false,
       prefilter: [],
       allowsSharedPrefilter: false,
       sync: { isOn: false, intervalS: 300, intervalMaxS: 3600, responseTimeoutS: 30, queueSize: 100, epsMax: 0 },
-      whodata: { keys: [], restartsAudit: false, healthcheck: false, queueSize: 16_384 },
+      whodata: { keys: [], restartsAudit: false, healthcheck: false, queueSize: 16_384, rulesMax: 256 },
       ...over,
     }
   }
