@@ -49,6 +49,8 @@ export interface DataTableProps<T extends object> {
 
 const sizes = ['15', '25', '50', '100']
 const exportMax = 10_000
+/** Rows that are seen at a glance. */
+const smallMax = 8
 
 export function DataTable<T extends object>(props: DataTableProps<T>) {
   const {
@@ -81,25 +83,33 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
   const rows = isRemote ? remote.data?.items : local?.slice((page - 1) * size, page * size)
   const total = isRemote ? (remote.data?.total ?? 0) : (local?.length ?? 0)
   const pages = Math.max(1, Math.ceil(total / size))
+  // What fits at a glance needs no search and no pages.
+  const isSmall = search === '' && page === 1 && total <= smallMax
+  const hasSearch = isRemote || !isSmall
+  const hasTools = hasSearch || actions !== undefined || csvName !== undefined
   const all = async (): Promise<readonly T[]> =>
     isRemote
       ? (await client.items<T>(source.path, { ...source.query, ...asked, limit: exportMax })).items
       : (local ?? [])
   return (
     <div className="data-table">
-      <Group gap="xs" mb="xs" className="data-table-tools">
-        <SearchField
-          value={search}
-          placeholder={searchPlaceholder}
-          onChange={(next) =>
-            setParts({ [`${urlPrefix}q`]: next === '' ? undefined : next, [`${urlPrefix}page`]: undefined })
-          }
-        />
-        <Group gap={6} ml="auto">
-          {actions}
-          {csvName !== undefined && <ExportRows name={csvName} columns={columns} all={all} />}
+      {hasTools && (
+        <Group gap="xs" mb="xs" className="data-table-tools">
+          {hasSearch && (
+            <SearchField
+              value={search}
+              placeholder={searchPlaceholder}
+              onChange={(next) =>
+                setParts({ [`${urlPrefix}q`]: next === '' ? undefined : next, [`${urlPrefix}page`]: undefined })
+              }
+            />
+          )}
+          <Group gap={6} ml="auto">
+            {actions}
+            {csvName !== undefined && <ExportRows name={csvName} columns={columns} all={all} />}
+          </Group>
         </Group>
-      </Group>
+      )}
       {isRemote && remote.error !== null && <Trouble error={remote.error} onRetry={() => void remote.refetch()} />}
       {rows === undefined && !(isRemote && remote.error !== null) && <Skeleton height={240} />}
       {rows !== undefined &&
@@ -144,7 +154,7 @@ export function DataTable<T extends object>(props: DataTableProps<T>) {
           </Table>
         </Table.ScrollContainer>
       )}
-      {total > 0 && (
+      {total > 0 && !isSmall && (
         <Group justify="space-between" mt="xs" gap="xs">
           <span className="grid-count" role="status">
             {countText(total)} in all
