@@ -329,8 +329,12 @@ export class Agent {
     const entry = this.#identity
     if (entry === null || this.#ending.signal.aborted) return
     this.#warnOfOtherName(entry)
+    const { caPath } = this.#conf.enrollment
+    const ca = caPath === '' ? undefined : textOf(this.#path(caPath))
+    if (caPath !== '' && ca === undefined) tell('warn', `${this.#path(caPath)} cannot be read: no TLS to the manager`)
     this.#link = new ManagerLink({
       servers,
+      ...(ca === undefined ? {} : { ca }),
       entry,
       spool: this.#spool,
       counter: new SenderCounter(this.#path('queue/rids')),

@@ -8,7 +8,6 @@
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect as connectTls } from 'node:tls'
 import {
   aesOnly,
   type CipherKeys,
@@ -36,6 +35,7 @@ import {
 import { Pace } from '../pace.ts'
 import type { Tell } from '../send.ts'
 import type { Spool, SpoolEntry } from '../spool.ts'
+import { isTlsUnknown } from './tls-unknown.ts'
 
 export interface LinkOptions {
   /** Tried in this order, from the first again after each loss. */
@@ -166,7 +166,7 @@ export class ManagerLink {
         if (!wasReady) await this.#onRefusal()
       } catch (error) {
         this.reason = error instanceof Error ? error.message : String(error)
-        if (error instanceof TlsUnknownError) this.#isWrapped = false
+        if (isTlsUnknown(error)) this.#isWrapped = false
         if (failures < tellMax) tell('warn', `${name}: ${this.reason}`)
         at++
       }
@@ -194,7 +194,7 @@ export class ManagerLink {
   async #serve(server: { readonly address: string; readonly port: number }, onReady: () => void): Promise<boolean> {
     const ca = this.#isWrapped ? this.#options.ca : undefined
     this.#isWrapped = true
-    const socket = await (ca === undefined ? open(server) : openTls(server, ca))
+    const socket = await (ca === undefined ? open(server) : openWrapped(server, ca))
     const line = new Line(socket, this.#options.spool.acknowledged)
     this.#line = line
     const reader = new FrameReader()
@@ -402,29 +402,10 @@ function open({ address, port }: { readonly address: string; readonly port: numb
   })
 }
 
-/** The other end closed instead of answering in TLS. */
-class TlsUnknownError extends Error {}
-
-function openTls({ address, port }: { readonly address: string; readonly port: number }, ca: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    let isConnected = false
-    const socket = connectTls({ host: address, port, ca, minVersion: 'TLSv1.2' })
-    socket.setNoDelay(true)
-    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectMs / 1000} s`)), connectMs)
-    socket.once('connect', () => {
-      isConnected = true
-    })
-    socket.once('error', (error) => {
-      clearTimeout(timer)
-      const isCut = isConnected && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      reject(isCut ? new TlsUnknownError('the manager takes no TLS on this port; going on without') : error)
-    })
-    socket.once('secureConnect', () => {
-      clearTimeout(timer)
-      socket.removeAllListeners('error')
-      resolve(socket)
-    })
-  })
+/** TLS is loaded when it is needed: a quiet agent would hold a good part of its memory for it. */
+async function openWrapped(server: { readonly address: string; readonly port: number }, ca: string): Promise<Socket> {
+  const { openTls } = await import('./tls-line.ts')
+  return openTls(server, ca, connectMs)
 }
 
 function drained(socket: Socket): Promise<void> {

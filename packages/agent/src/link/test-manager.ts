@@ -1,5 +1,6 @@
 /** For tests: a manager that opens what agents send, keeps it, and acknowledges keep-alives; or does not. */
 import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTls } from 'node:tls'
 import {
   ackPayload,
   aesOnly,
@@ -38,8 +39,10 @@ export class TestManager {
   #counter: Counter = { global: 0, local: 0 }
   port = 0
 
-  async listen(port = 0): Promise<void> {
-    const server = createServer((socket) => this.#serve(socket))
+  /** With a certificate and its key: in TLS. */
+  async listen(port = 0, tls?: { readonly cert: Buffer; readonly key: Buffer }): Promise<void> {
+    const serve = (socket: Socket): void => this.#serve(socket)
+    const server = tls === undefined ? createServer(serve) : createTls(tls, serve)
     this.#server = server
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
     const address = server.address()
@@ -66,7 +69,10 @@ export class TestManager {
     socket.on('error', () => {})
     socket.on('close', () => this.#sockets.delete(socket))
     socket.on('data', (chunk) => {
-      for (const message of reader.push(chunk)) {
+      const messages = reader.push(chunk)
+      // As a stock manager does with a length that is none, such as the beginning of TLS.
+      if (reader.isBroken) socket.destroy()
+      for (const message of messages) {
         const envelope = readEnvelope(message)
         const opening = envelope === null ? null : openMessage(envelope, cipherKeys(this.entry), aesOnly)
         if (opening === null || !('payload' in opening)) {
