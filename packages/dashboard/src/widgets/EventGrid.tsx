@@ -288,7 +288,7 @@ function ChooserList({ columns, byDefault, onChange }: ChooserProps) {
         onChange={({ currentTarget }) => setWanted(currentTarget.value)}
         mb="xs"
       />
-      <ScrollArea.Autosize mah={300} w={280} type="auto">
+      <ScrollArea.Autosize mah={300} w={280} type="auto" scrollbars="y" className="chooser-list">
         {shown.map((name) => (
           <Checkbox
             key={name}
