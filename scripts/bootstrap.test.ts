@@ -91,3 +91,45 @@ describe('the bootstrap', () => {
     expect([status, stdout === '']).toEqual(installs ? [1, true] : [0, false])
   })
 })
+
+describe('the page of the dashboard', () => {
+  const room = join(root, 'packages/dashboard')
+  const build = (text: string) => writeFileSync(join(room, 'src/build.ts'), text)
+  const good = `import { mkdirSync, writeFileSync } from 'node:fs'
+     mkdirSync('packages/dashboard/dist', { recursive: true })
+     writeFileSync('packages/dashboard/dist/index.html', '')`
+  beforeAll(() => {
+    for (const folder of ['dashboard/src', 'client', 'query'])
+      mkdirSync(join(root, 'packages', folder), { recursive: true })
+    build(good)
+    lock({ '': {}, 'node_modules/a': { version: '1.0.0' } })
+  })
+  afterAll(() => rmSync(room, { recursive: true }))
+
+  test('is built once for its sources, which is said on standard error', () => {
+    const first = run(['start'])
+    expect(first.stderr).toMatch(/^dogwatch: building the page, .*\ndogwatch: page built in [\d.]+ s\n$/)
+    expect(JSON.parse(first.stdout).seen).toEqual([])
+    expect(run(['start']).stderr).toBe('')
+  })
+  test('is built anew when a source is another, and not for a test', () => {
+    writeFileSync(join(room, 'src/some.test.ts'), '1')
+    expect(run(['start']).stderr).toBe('')
+    writeFileSync(join(root, 'packages/query/parse.ts'), '1')
+    expect(run(['start']).stderr).toContain('page built')
+  })
+  test('is built anew when somebody has removed it', () => {
+    rmSync(join(room, 'dist'), { recursive: true })
+    expect(run(['start']).stderr).toContain('page built')
+  })
+  test('keeps nothing else from starting when it cannot be built', () => {
+    build(`throw new Error('no page today')`)
+    const { status, stdout, stderr } = run(['start'])
+    expect([status, JSON.parse(stdout).seen]).toEqual([0, []])
+    expect(stderr).toContain('no page today')
+    expect(stderr).toContain('the page could not be built')
+  })
+  test('is no matter of verbs that do not show it', () => {
+    expect(run(['conformance']).stderr).not.toContain('page')
+  })
+})

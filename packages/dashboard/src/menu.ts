@@ -10,8 +10,6 @@ export interface MenuEntry {
   readonly needs: string | null
   /** Whether the page is about a time range and a query: it gets the bar with both. */
   readonly hasQuery: boolean
-  /** Left out of the menu column, reached by links. */
-  readonly isHidden?: boolean
 }
 
 export const menu = [
