@@ -10,6 +10,10 @@ const benches: Readonly<Record<string, { readonly says: string; readonly load: (
     says: 'events per second through the receiver until alerts are on disk [--seconds 60] [--single] [--bystander]',
     load: () => import('./webhook.ts'),
   },
+  agents: {
+    says: 'agents on the channel with keep-alives all at once [--agents 1000] [--rate 5000] [--seconds 30] [--keepalive 10]',
+    load: () => import('./agents.ts'),
+  },
   store: {
     says: 'alerts taken in per second, and answers while more arrive [--alerts 1000000] [--seconds 20]',
     load: () => import('./store.ts'),
