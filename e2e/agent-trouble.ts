@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AgentProcess, startAgent } from './agent-process.ts'
@@ -25,7 +25,13 @@ interface Site {
   readonly stop: () => Promise<number | string>
   readonly kill: () => Promise<void>
   /** Starts an agent that reads `log`; `before`: words in front of its command. */
-  readonly agent: (home: string, name: string, before?: readonly string[], address?: string) => AgentProcess
+  readonly agent: (
+    home: string,
+    name: string,
+    before?: readonly string[],
+    address?: string,
+    flags?: readonly string[],
+  ) => AgentProcess
   /** How often each line of a tag has been archived, by number. */
   readonly counts: (tag: string) => ReadonlyMap<number, number>
   /** Waits until lines 0 to count - 1 of a tag are all there. */
@@ -44,6 +50,7 @@ export async function run(checks: Checks): Promise<void> {
     await cutNetwork(checks, site, keep)
     await fullDisk(checks, site, keep)
     await oneKeyTwice(checks, site, keep)
+    await lostKey(checks, site, keep)
     await newManager(checks, site, keep)
   } finally {
     for (const agent of agents) await agent.kill()
@@ -165,6 +172,27 @@ async function oneKeyTwice(checks: Checks, site: Site, keep: (agent: AgentProces
   )
 }
 
+async function lostKey(checks: Checks, site: Site, keep: (agent: AgentProcess) => AgentProcess): Promise<void> {
+  await checks.check('a Kubernetes node whose key was lost is the same agent, by the hash of the old key', async () => {
+    const home = agentHome()
+    const claims = { 'kubernetes.io': { node: { name: 'node-a', uid: 'b2c4' } } }
+    const token = ['{}', JSON.stringify(claims), 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+    writeFileSync(join(home, 'token'), token)
+    const flags = ['--token-file', join(home, 'token')]
+    const first = keep(site.agent(home, 'node-a', [], '127.0.0.1', flags))
+    const { id } = await first.connected()
+    await first.kill()
+    const old = readFileSync(join(home, 'etc/client.keys'), 'utf8')
+    rmSync(join(home, 'etc/client.keys'))
+    const second = keep(site.agent(home, 'node-a', [], '127.0.0.1', flags))
+    assert.equal((await second.connected()).id, id)
+    assert.notEqual(readFileSync(join(home, 'etc/client.keys'), 'utf8'), old)
+    await writeLines(home, 'node', 20, 0)
+    await site.arrived('node', 20)
+    await second.stop()
+  })
+}
+
 async function newManager(checks: Checks, site: Site, keep: (agent: AgentProcess) => AgentProcess): Promise<void> {
   await checks.check(
     'a manager that lost its keys: the agent asks for a new one by itself, and what waited arrives',
@@ -219,12 +247,13 @@ async function openSite(): Promise<Site> {
     },
     stop: () => manager.stop(),
     kill: () => manager.kill(),
-    agent: (agentDir, name, before = [], address = '127.0.0.1') =>
+    agent: (agentDir, name, before = [], address = '127.0.0.1', flags = []) =>
       startAgent(
         agentDir,
         [
           ...['--manager', address, '--port', `${ports.agents}`, '--port-enrol', `${ports.enrol}`],
           ...['--name', name, '--password-file', join(home, 'etc/authd.pass')],
+          ...flags,
         ],
         before,
       ),

@@ -22,7 +22,7 @@ import type { AgentFlags } from './flags.ts'
 import { lockHome } from './home-lock.ts'
 import { unameText } from './host-facts.ts'
 import type { EnrolOptions } from './link/enrol.ts'
-import { readIdentity, writeIdentity } from './link/identity.ts'
+import { readIdentity, readKeyHash, writeIdentity, writeKeyHash } from './link/identity.ts'
 import { ManagerLink } from './link/manager-link.ts'
 import { SharedFiles } from './link/shared-files.ts'
 import { LogCollector } from './logs/collector.ts'
@@ -329,6 +329,7 @@ export class Agent {
     const entry = this.#identity
     if (entry === null || this.#ending.signal.aborted) return
     this.#warnOfOtherName(entry)
+    this.#keepKeyHash(entry)
     const { caPath } = this.#conf.enrollment
     const ca = caPath === '' ? undefined : textOf(this.#path(caPath))
     if (caPath !== '' && ca === undefined) tell('warn', `${this.#path(caPath)} cannot be read: no TLS to the manager`)
@@ -351,6 +352,14 @@ export class Agent {
       random: () => randomInt(0, 65_536),
     })
     this.#link.start()
+  }
+
+  #keepKeyHash(entry: KeyEntry): void {
+    try {
+      writeKeyHash(this.#path('queue/key-hash'), entry)
+    } catch (error) {
+      this.#options.tell('warn', `the hash of the key cannot be kept: ${String(error)}`)
+    }
   }
 
   #warnOfOtherName({ id, name }: KeyEntry): void {
@@ -383,7 +392,9 @@ export class Agent {
     if (this.#enrolServer() === null) return null
     this.#options.tell('warn', 'the manager seems not to know this agent’s key: another one is asked for')
     const entry = await this.#enrolOnce()
-    if (entry !== null) this.#identity = entry
+    if (entry === null) return null
+    this.#identity = entry
+    this.#keepKeyHash(entry)
     return entry
   }
 
@@ -424,14 +435,18 @@ export class Agent {
     const pem = (path: string): string | null => (path === '' ? null : readFileSync(this.#path(path), 'utf8'))
     const [certificate, key] = [pem(enrollment.certificatePath), pem(enrollment.keyPath)]
     const old = readIdentity(this.#path('etc/client.keys'))
+    const proof = await this.#nodeProof()
+    // The hash of a key that is lost counts only where the node is named too: else it would say that the key is still good.
+    const lostHash = proof.nodeUid === undefined ? null : readKeyHash(this.#path('queue/key-hash'))
+    const hash = old === null ? lostHash : keyHash(old)
     return {
       asks: {
         name: enrollment.agentName || old?.name || hostname(),
         version: toldVersion,
         ...(enrollment.groups.length === 0 ? {} : { groups: enrollment.groups }),
         ...(password === '' ? {} : { password }),
-        ...(old === null ? {} : { keyHash: keyHash(old) }),
-        ...(await this.#nodeProof()),
+        ...(hash === null ? {} : { keyHash: hash }),
+        ...proof,
       },
       ca: pem(enrollment.caPath),
       ...(certificate === null ? {} : { certificate }),

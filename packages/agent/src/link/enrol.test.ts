@@ -122,6 +122,24 @@ test('on Kubernetes the request ends with the node and its proof', async () => {
   expect(asked).toEqual([`OSSEC A:'node' V:'v4.14.7' U:'uid-1' T:'${token}'\n`])
 })
 
+test('a node whose key was lost is proved by the hash of the old key too; without a node the hash is not told', async () => {
+  const claims = { 'kubernetes.io': { node: { name: 'a', uid: 'uid-1' } } }
+  const token = ['{}', JSON.stringify(claims), 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  writeFileSync(join(home, 'token'), token)
+  await start('')
+  await connected()
+  await agent?.stop()
+  rmSync(join(home, 'etc/client.keys'))
+  await start('')
+  await connected()
+  await agent?.stop()
+  rmSync(join(home, 'etc/client.keys'))
+  await start('<kubernetes_token_path>token</kubernetes_token_path>')
+  await connected()
+  const plain = "OSSEC A:'node' V:'v4.14.7'"
+  expect(asked).toEqual([`${plain}\n`, `${plain}\n`, `${plain} K:'${keyHash(testEntry)}' U:'uid-1' T:'${token}'\n`])
+})
+
 test('a key that the manager does not know is replaced, with its hash as the proof', async () => {
   const old = { ...testEntry, key: 'cd'.repeat(32) }
   writeFileSync(join(home, 'etc/client.keys'), `${keyLine(old)}\n`)
