@@ -52,6 +52,7 @@ beforeAll(async () => {
       store: () => store,
       storeTrouble: () => null,
       storeFigures: () => null,
+      agents: () => null,
       manager: {
         home: join(folder, 'home'),
         version: '0.1.0',

@@ -1,2 +1,2 @@
-export type { ApiParts, ManagerFacts } from './parts.ts'
+export type { AgentsDesk, ApiParts, ManagerFacts } from './parts.ts'
 export { type Api, createApi, type Tls } from './server.ts'

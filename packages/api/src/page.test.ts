@@ -24,6 +24,7 @@ const parts: ApiParts = {
   store: () => null,
   storeTrouble: () => null,
   storeFigures: () => null,
+  agents: () => null,
   manager: { home: folder, version: '0.1.0', uuid: 'u', status: () => ({}), counters: () => ({}) },
   rulesetFiles: () => ({ decoders: [], rules: [], lists: [] }),
   reload: async () => ({ accepted: true, problems: [] }),

@@ -11,6 +11,8 @@ export interface ApiParts {
   readonly storeTrouble: () => string | null
   readonly storeFigures: () => ProcessFigures | null
   readonly manager: ManagerFacts
+  /** Null where no agents are taken. */
+  readonly agents: () => AgentsDesk | null
   /** The ruleset's files now. */
   readonly rulesetFiles: () => RulesetFiles
   /** Loads the ruleset anew. */
@@ -22,6 +24,63 @@ export interface ApiParts {
   readonly managerName: string
   /** A line for a shell on this machine that posts a sample event; null where no webhook listens. */
   readonly sampleCommand: () => string | null
+}
+
+/** An agent as the manager knows it; times are milliseconds since the epoch, null when it never was. */
+export interface AgentFacts {
+  readonly id: string
+  readonly name: string
+  readonly registerIp: string
+  readonly ip: string | null
+  readonly version: string | null
+  readonly system: {
+    readonly uname: string
+    readonly name: string | null
+    readonly platform: string | null
+    readonly version: string | null
+    readonly codename: string | null
+    readonly major: string | null
+    readonly minor: string | null
+    readonly architecture: string | null
+    readonly hostname: string | null
+  } | null
+  readonly labels: readonly { readonly key: string; readonly value: string; readonly isHidden: boolean }[]
+  readonly configSum: string | null
+  readonly mergedSum: string | null
+  readonly addedMs: number
+  readonly keepAliveMs: number | null
+  readonly disconnectedMs: number | null
+  readonly groups: readonly string[]
+  readonly status: 'never_connected' | 'pending' | 'active' | 'disconnected'
+  readonly statusCode: number
+  readonly isSynced: boolean
+}
+
+export interface GroupFacts {
+  readonly name: string
+  readonly count: number
+  readonly mergedSum: string
+  readonly configSum: string
+}
+
+/** Agents and groups; problems are sentences, null when it is done. */
+export interface AgentsDesk {
+  agents(): readonly AgentFacts[]
+  groups(): readonly GroupFacts[]
+  /** Base64 of `id name ip key`; null when there is no such agent. */
+  key(id: string): string | null
+  /** Null when the name is taken. */
+  add(name: string, ip: string): { readonly id: string } | null
+  remove(id: string, purge: boolean): boolean
+  setGroups(id: string, groups: readonly string[]): string | null
+  createGroup(group: string): Promise<string | null>
+  removeGroup(group: string): Promise<string | null>
+  hasGroup(group: string): boolean
+  groupFiles(group: string): readonly { readonly filename: string; readonly hash: string }[]
+  groupFile(group: string, name: string): Uint8Array | null
+  putGroupConfiguration(group: string, text: Uint8Array): void
+  /** Asks a connected agent. */
+  ask(id: string, target: string, command: string): Promise<{ readonly text: string } | { readonly problem: string }>
 }
 
 export interface ManagerFacts {

@@ -5,6 +5,16 @@ export const actions = [
   'manager:update_config',
   'manager:restart',
   'cluster:read',
+  'agent:read',
+  'agent:create',
+  'agent:delete',
+  'agent:restart',
+  'agent:modify_group',
+  'group:read',
+  'group:create',
+  'group:delete',
+  'group:update_config',
+  'syscheck:run',
   'rules:read',
   'rules:update',
   'rules:delete',
@@ -32,9 +42,12 @@ export interface Role {
   readonly actions: readonly Action[]
 }
 
+const agentReading: readonly Action[] = ['agent:read', 'group:read']
+
 const reading: readonly Action[] = [
   'manager:read',
   'cluster:read',
+  ...agentReading,
   'rules:read',
   'decoders:read',
   'lists:read',
@@ -49,6 +62,22 @@ export const roles: readonly Role[] = [
     id: 3,
     name: 'users_admin',
     actions: ['security:read', 'security:create_user', 'security:update', 'security:delete', 'security:revoke'],
+  },
+  { id: 4, name: 'agents_readonly', actions: agentReading },
+  {
+    id: 5,
+    name: 'agents_admin',
+    actions: [
+      ...agentReading,
+      'agent:create',
+      'agent:delete',
+      'agent:restart',
+      'agent:modify_group',
+      'group:create',
+      'group:delete',
+      'group:update_config',
+      'syscheck:run',
+    ],
   },
   { id: 6, name: 'cluster_readonly', actions: ['cluster:read'] },
   { id: 50, name: 'analyst', actions: [...reading, 'logtest:run', 'search:save'] },

@@ -16,8 +16,10 @@ import fastify, {
   type FastifyRequest,
   type RawServerDefault,
 } from 'fastify'
+import { agentRoutes } from './agent-routes.ts'
 import { attackRoutes } from './attack-routes.ts'
 import { ApiError, apiErrorOf, problemBody } from './error.ts'
+import { groupRoutes } from './group-routes.ts'
 import { countGuesses } from './guesses.ts'
 import { managerRoutes } from './manager-routes.ts'
 import { pageRoutes } from './page-routes.ts'
@@ -190,6 +192,8 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
   attackRoutes(server)
+  agentRoutes(server, parts)
+  groupRoutes(server, parts)
   if (pageFolder !== null) pageRoutes(server, pageFolder)
   server.get('/openapi.json', { schema: { hide: true }, config: { permission: 'public' } }, () => server.swagger())
   await server.ready()

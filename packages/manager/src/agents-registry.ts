@@ -191,6 +191,22 @@ export class AgentRegistry implements AgentDirectory {
     return next
   }
 
+  /** The agent's line of client.keys; null when there is none. */
+  keyOf(id: string): KeyEntry | null {
+    return this.#keys.entries.get(id) ?? null
+  }
+
+  /** Takes an agent in that did not ask itself; its name must be free. */
+  add(name: string, ip: string, nowMs: number): KeyEntry | null {
+    this.#keys.refresh()
+    if ([...this.#keys.entries.values()].some((entry) => entry.name === name)) return null
+    const idMin = Math.max(this.#keys.idMax, this.#state.idMax) + 1
+    this.#state.idMax = idMin
+    const entry = this.#keys.add({ name, ip }, idMin)
+    this.#sync(nowMs)
+    return entry
+  }
+
   /** Removes an agent; false when there is none. */
   remove(id: string, purges: boolean, nowMs: number): boolean {
     const row = this.#state.rows.get(id)

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import type { AgentsDesk } from '@dogwatch/api'
 import { certPaths, ensureCertificates } from '@dogwatch/certs'
 import type { Configuration, RemoteConfig } from '@dogwatch/config'
 import {
@@ -18,6 +19,7 @@ import {
 } from '@dogwatch/inputs'
 import { aesOnly, eventPayload, groupProblem, SenderCounter, withBlowfish } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
+import { agentsDesk } from './agents-desk.ts'
 import { AgentRegistry } from './agents-registry.ts'
 import { recoverSpools, type SpoolJournal, spoolsPath, writeSpools } from './agents-spools.ts'
 import type { AgentRow } from './agents-state.ts'
@@ -302,7 +304,10 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   return {
     listening,
     ports: portOf,
-    desk: deskOf(),
+    desk:
+      registry === null || channel === null
+        ? null
+        : agentsDesk(options.home, registry, channel, deskAnswers(registry, channel)),
     answer: async (request) =>
       registry === null || channel === null
         ? { problem: 'this manager takes no agents: ossec.conf has no <remote> for them', agents: [], groups: [] }
@@ -316,6 +321,10 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     }),
     close,
   }
+}
+
+function deskAnswers(registry: AgentRegistry, channel: AgentChannel) {
+  return (request: AgentsRequest): Promise<AgentsAnswer> => answerAgents(registry, channel, request)
 }
 
 async function answerAgents(

@@ -317,6 +317,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
               store: () => store.present?.store ?? null,
               storeTrouble: () => store.present?.trouble() ?? null,
               storeFigures: () => store.present?.figures() ?? null,
+              agents: () => agents.present?.desk ?? null,
               rulesetFiles: () => files.value,
               reload,
               log: (level, message, facts) => openedLog.value.log[level](facts, message),

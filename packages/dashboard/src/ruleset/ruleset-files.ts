@@ -72,8 +72,10 @@ export function problemsOf(
   for (const problem of problems) {
     if (typeof problem !== 'object' || problem === null) continue
     const found = problem as Readonly<Record<string, unknown>>
-    const { file, line, column, message, hint, severity } = found
-    const says = [message, hint].filter((text) => typeof text === 'string' && text !== '').join('. ')
+    const { at, message, severity } = found
+    const { file, line, column } =
+      typeof at === 'object' && at !== null ? (at as Readonly<Record<string, unknown>>) : {}
+    const says = typeof message === 'string' ? message : String(problem)
     if (typeof file === 'string' && (file === filename || file.endsWith(`/${filename}`))) {
       here.push({
         line: typeof line === 'number' && line > 0 ? line : 1,
