@@ -2,7 +2,7 @@
  * The two ciphers of the agent channel (spec: agent-protocol, part 3.3). Both have one constant IV, as the protocol wants it. AES is Node's;
  * Blowfish comes from a package that is loaded only when a manager is told to accept it, since it is slow and old.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import type { CipherKeys } from './keys.ts'
 
 /** Which cipher a message is in; a manager answers with the one that the agent used last. */
@@ -26,14 +26,26 @@ const aesBlock = 16
 const blowfishIv = Buffer.from('fedcba9876543210', 'hex')
 const blowfishBlock = 8
 
+/** Keys as Node holds them: bytes would be made into one for each message, which takes ten times as long as to decrypt it. */
+const aesKeys = new WeakMap<CipherKeys, KeyObject>()
+
+function aesKey(keys: CipherKeys): KeyObject {
+  let key = aesKeys.get(keys)
+  if (key === undefined) {
+    key = createSecretKey(keys.aes)
+    aesKeys.set(keys, key)
+  }
+  return key
+}
+
 const aes: ChannelCipher = {
   encrypt(padded, keys) {
-    const cipher = createCipheriv('aes-256-cbc', keys.aes, aesIv)
+    const cipher = createCipheriv('aes-256-cbc', aesKey(keys), aesIv)
     return Buffer.concat([cipher.update(padded), cipher.final()])
   },
   decrypt(text, keys) {
     if (text.length === 0 || text.length % aesBlock !== 0) return null
-    const decipher = createDecipheriv('aes-256-cbc', keys.aes, aesIv)
+    const decipher = createDecipheriv('aes-256-cbc', aesKey(keys), aesIv)
     try {
       return Buffer.concat([decipher.update(text), decipher.final()])
     } catch {

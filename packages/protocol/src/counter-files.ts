@@ -18,8 +18,8 @@ import { join } from 'node:path'
 import { type Counter, formatCounter, nextCounter, parseCounter } from './counter.ts'
 import { isAgentId } from './keys.ts'
 
-/** Most counter files kept open; the one used longest ago is closed. */
-const openMax = 512
+/** Most counter files kept open; the one used longest ago is closed. To open one for each message would take longer than all the rest of it. */
+const openMax = 4096
 const fileMode = 0o640
 
 /** Received counters by agent id. */
@@ -62,7 +62,15 @@ export class CounterFiles {
     if (file === undefined) {
       const path = this.#path(id)
       const length = textOf(path)?.length ?? 0
-      file = { fd: openSync(path, length === 0 ? 'w' : 'r+', fileMode), length }
+      const flags = length === 0 ? 'w' : 'r+'
+      try {
+        file = { fd: openSync(path, flags, fileMode), length }
+      } catch (error) {
+        // The process may have fewer files than we would like: half of ours are given back, and kept open no more.
+        if (!(error instanceof Error && 'code' in error && error.code === 'EMFILE') || this.#open.size < 2) throw error
+        for (const other of [...this.#open.keys()].slice(0, this.#open.size / 2)) this.#close(other)
+        file = { fd: openSync(path, flags, fileMode), length }
+      }
     } else this.#open.delete(id)
     this.#open.set(id, file) // the newest stands last
     const [oldest] = this.#open.keys()

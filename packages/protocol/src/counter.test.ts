@@ -99,9 +99,9 @@ describe('files', () => {
 
   test('more agents than files are kept open', () => {
     const files = new CounterFiles(folder)
-    for (let id = 1; id <= 700; id++) files.write(String(id).padStart(3, '0'), at(id, 1))
-    for (let id = 1; id <= 700; id++) files.write(String(id).padStart(3, '0'), at(id, 2))
-    expect([files.read('001'), files.read('700')]).toEqual([at(1, 2), at(700, 2)])
+    for (let id = 1; id <= 4200; id++) files.write(String(id).padStart(3, '0'), at(id, 1))
+    for (let id = 1; id <= 4200; id++) files.write(String(id).padStart(3, '0'), at(id, 2))
+    expect([files.read('001'), files.read('4200')]).toEqual([at(1, 2), at(4200, 2)])
     files.close()
   })
 

@@ -64,6 +64,10 @@ const udpLinksMax = 20_000
 const udpHeldMax = 4 * 1024 * 1024
 /** Open questions to senders with old counters, per agent. */
 const challengesMax = 4
+/** How long messages are taken in one go before others may have the event loop, milliseconds. */
+const sliceMs = 10
+/** Pushes under way at once: after a change of a group all its agents want the file in the same moment. */
+const pushesMax = 16
 /** UDP: chunks of a file that are sent at once, and the pause behind them (part 8). */
 const udpChunks = 30
 const udpPauseMs = 1000
@@ -103,6 +107,11 @@ export class AgentChannel {
   readonly #silent = new Set<Socket>()
   readonly #secureContext: SecureContext | null
   readonly #udpLinks = new Map<string, Link>()
+  /** Connections with messages that wait for the next slice: each takes messages until the time given, and says whether some are left. */
+  readonly #ready = new Map<Link, (untilMs: number) => boolean>()
+  #slice: NodeJS.Immediate | null = null
+  #pushes = 0
+  readonly #pushWaiters: (() => void)[] = []
   readonly #paused = new Set<Link>()
   readonly #budget: LaneBudget = { held: 0 }
   readonly #requests = new PendingRequests()
@@ -154,7 +163,10 @@ export class AgentChannel {
     const link = line?.link
     if (line === undefined || link == null || agent === null || line.isPushing) return false
     line.isPushing = true
+    if (this.#pushes >= pushesMax) await new Promise<void>((resolve) => this.#pushWaiters.push(resolve))
+    this.#pushes++
     try {
+      await new Promise((done) => setImmediate(done))
       if (!this.#send(agent, link, fileBeginPayload(mergedSum(merged), mergedName))) return false
       for (let at = 0, n = 1; at < merged.length; at += chunkLengthMax, n++) {
         if (!this.#send(agent, link, merged.subarray(at, at + chunkLengthMax))) return false
@@ -164,6 +176,8 @@ export class AgentChannel {
       return this.#send(agent, link, fileEndPayload)
     } finally {
       line.isPushing = false
+      this.#pushes--
+      this.#pushWaiters.shift()?.()
     }
   }
 
@@ -185,6 +199,8 @@ export class AgentChannel {
     this.#requests.close()
     const closing = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
     for (const socket of this.#udpSockets) socket.close()
+    if (this.#slice !== null) clearImmediate(this.#slice)
+    this.#ready.clear()
     for (const { socket } of this.#sockets.values()) socket.destroy()
     for (const socket of this.#silent) socket.destroy()
     const settled = Promise.all([...this.#lines.values()].map(({ lane }) => lane.settled()))
@@ -285,31 +301,56 @@ export class AgentChannel {
     const reader = new FrameReader()
     // A chunk may hold hundreds of messages that inflate to far more than they are, so waiting begins between messages.
     let left: Buffer[] = []
-    const goOn = (): void => {
+    const takeSome = (untilMs: number): boolean => {
       let taken = 0
       for (const message of left) {
-        if (socket.destroyed || this.#paused.has(link)) break
+        if (socket.destroyed || this.#paused.has(link) || (taken > 0 && performance.now() > untilMs)) break
         this.#message(link, message)
         taken++
       }
       left = left.slice(taken)
       if (reader.isBroken && left.length === 0 && !socket.destroyed) this.#bad(link, 'frame_too_long', link.agentId)
-      if (!this.#paused.has(link)) link.resume()
+      if (socket.destroyed || this.#paused.has(link)) return false
+      if (left.length === 0) link.resume()
+      return left.length > 0
     }
+    const goOn = (): void => this.#later(link, takeSome)
     this.#sockets.set(link, { socket, goOn })
     this.#unproven.add(link)
     const take = (chunk: Buffer): void => {
+      // Nothing more is read while something waits.
+      if (left.length > 0) link.pause()
       left.push(...reader.push(chunk))
       goOn()
     }
     socket.on('error', () => {}) // `close` follows
+    // The last words of an agent are heard before its connection counts as gone.
+    socket.once('end', () => takeSome(Number.POSITIVE_INFINITY))
     socket.once('close', () => this.#disconnected(link))
     socket.on('data', take)
     if (head !== null) take(head)
   }
 
+  /** A thousand agents may speak in the same moment, as after a restart: their messages are taken in slices, each connection in its turn. */
+  #later(link: Link, takeSome: (untilMs: number) => boolean): void {
+    this.#ready.set(link, takeSome)
+    this.#slice ??= setImmediate(() => this.#takeSlice())
+  }
+
+  #takeSlice(): void {
+    this.#slice = null
+    const untilMs = performance.now() + sliceMs
+    for (const [link, takeSome] of this.#ready) {
+      this.#ready.delete(link)
+      if (takeSome(untilMs)) this.#ready.set(link, takeSome)
+      if (performance.now() > untilMs) break
+    }
+    if (this.#ready.size > 0) this.#slice ??= setImmediate(() => this.#takeSlice())
+  }
+
   #disconnected(link: Link): void {
     this.#sockets.delete(link)
+    this.#ready.delete(link)
     this.#unproven.delete(link)
     this.#paused.delete(link)
     if (link.agentId === null) return
