@@ -136,8 +136,10 @@ async function everyPage(checks: Checks, browser: Browser, storageState: Storage
   const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
   const pictures = process.env.DOGWATCH_SCREENSHOTS === '1' ? join(repositoryRoot, 'docs/screenshots') : null
   if (pictures !== null) mkdirSync(pictures, { recursive: true })
-  for (const { width, scheme, isChecked } of looks) {
-    if (!isChecked && pictures === null) continue
+  // Side by side: what a page waits for, another can use.
+  await Promise.all(looks.filter(({ isChecked }) => isChecked || pictures !== null).map(walk))
+
+  async function walk({ width, scheme }: (typeof looks)[number]): Promise<void> {
     const context = await browser.newContext({
       viewport: { width, height: width === 390 ? 844 : 900 },
       colorScheme: scheme,

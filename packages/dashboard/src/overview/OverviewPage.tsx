@@ -1,5 +1,7 @@
 /** The start: how many alerts of which severity, over time, by whom and where, the newest of them; and whether the agents are there. */
-import { useCount, useItems } from '../data/hooks.ts'
+import { useQuery } from '@tanstack/react-query'
+import { useCount } from '../data/hooks.ts'
+import { client } from '../data/session.ts'
 import { eventParts, useChangeUrlState, useUrlState } from '../url/url-state.ts'
 import { bandColors } from '../widgets/chart-colors.ts'
 import { DonutView } from '../widgets/Donut.tsx'
@@ -87,8 +89,12 @@ const statuses = [
 ] as const
 
 function AgentsByStatus() {
-  const { data, error } = useItems<{ readonly status: string }>('/agents', { select: 'status', limit: 500 })
-  if (error !== null || data === undefined || data.total === 0) {
+  const { data, error } = useQuery({
+    queryKey: ['agents', 'status'],
+    queryFn: ({ signal }) => client.call<StatusAnswer>('GET', '/agents/summary/status', { signal }),
+  })
+  const counts = data?.data.connection
+  if (error !== null || counts === undefined || counts.total === 0) {
     return (
       <EmptyState title="No agents yet" icon="screen">
         Kubernetes audit events need none. To watch the nodes themselves,{' '}
@@ -97,11 +103,11 @@ function AgentsByStatus() {
     )
   }
   const slices = statuses
-    .map(({ name, color }) => ({
-      name: name.replace('_', ' '),
-      value: data.items.filter(({ status }) => status === name).length,
-      color,
-    }))
+    .map(({ name, color }) => ({ name: name.replace('_', ' '), value: counts[name], color }))
     .filter(({ value }) => value > 0)
   return <DonutView label="Agents by status" slices={slices} />
+}
+
+interface StatusAnswer {
+  readonly data: { readonly connection: Readonly<Record<(typeof statuses)[number]['name'] | 'total', number>> }
 }
