@@ -88,6 +88,38 @@ export interface TermsAnswer {
   readonly distinct: number
 }
 
+export interface CombinationsRequest extends Selection {
+  /** 1 to `combinationFieldsMax`; several values of one field count as one text, with commas. */
+  readonly fields: readonly string[]
+  /** At most `termsCountMax`. */
+  readonly limit: number
+  /** By the newest document, or by the count. */
+  readonly order: 'newest' | 'most'
+  /** Documents of a combination that are counted apart. */
+  readonly apart?: Query
+}
+
+/** Documents that agree in the asked fields. */
+export interface Combination {
+  /** In the order of the fields; null where documents lack one. */
+  readonly values: readonly (string | null)[]
+  readonly count: number
+  /** Of these, what `apart` finds. */
+  readonly apart: number
+  readonly firstMs: number
+  readonly lastMs: number
+  /** Highest level of a rule; null when none has one. */
+  readonly levelMax: number | null
+}
+
+export interface CombinationsAnswer {
+  readonly combinations: readonly Combination[]
+  /** All that there are, whatever the limit. */
+  readonly distinct: number
+  /** Documents in all of them. */
+  readonly documents: number
+}
+
 export interface FieldFacts {
   readonly name: string
   readonly type: 'text' | 'number' | 'boolean' | 'date'
@@ -148,6 +180,7 @@ export interface Store {
   search(request: SearchRequest): Promise<SearchAnswer>
   histogram(request: HistogramRequest): Promise<readonly Bucket[]>
   terms(request: TermsRequest): Promise<TermsAnswer>
+  combinations(request: CombinationsRequest): Promise<CombinationsAnswer>
   /** Fields seen in the newest documents, by name. */
   fields(selection: Selection): Promise<readonly FieldFacts[]>
   /** Null when there is no such document. */
@@ -166,4 +199,5 @@ export const pageCountMax = 10_000
 /** Most documents that `offset` leaves out; go on with `after`. */
 export const offsetMax = 10_000
 export const termsCountMax = 1000
+export const combinationFieldsMax = 8
 export const bucketCountMax = 2000

@@ -25,6 +25,9 @@ import {
   appendCountMax,
   type Bucket,
   bucketCountMax,
+  type CombinationsAnswer,
+  type CombinationsRequest,
+  combinationFieldsMax,
   type Document,
   type FieldFacts,
   type Found,
@@ -385,7 +388,7 @@ class DuckDbStore implements Store {
       const splitOffset = split.addWhole(offsetMs)
       const splitSource = this.#from(request, split) ?? ''
       const values = valuesOf(by.field, split)
-      const value = values.isList ? `unnest(${values.sql})` : values.sql
+      const value = values.isList ? `unnest(list_distinct(${values.sql}))` : values.sql
       const rows = await read(
         connection,
         `WITH split AS MATERIALIZED (SELECT ((time + ${splitOffset}) // ${splitStep}) * ${splitStep} - ${splitOffset} AS b, ${value} AS v FROM ${splitSource}),
@@ -425,6 +428,40 @@ class DuckDbStore implements Store {
       documents: Number(rows[0]?.[2] ?? 0),
       distinct: Number(rows[0]?.[3] ?? 0),
     }
+  }
+
+  async combinations(request: CombinationsRequest): Promise<CombinationsAnswer> {
+    const { fields, limit, order, apart } = request
+    checkNumber('limit', limit, 1, termsCountMax)
+    checkNumber('fields', fields.length, 1, combinationFieldsMax)
+    const parameters = new Parameters()
+    const source = this.#from(request, parameters)
+    if (source === null) return { combinations: [], distinct: 0, documents: 0 }
+    const names = fields.map((_, n) => `v${n}`)
+    const values = fields.map((field, n) => {
+      const { sql, isList } = valuesOf(field, parameters)
+      return `${isList ? `nullif(array_to_string(${sql}, ', '), '')` : sql} AS v${n}`
+    })
+    const isApart = apart === undefined ? 'FALSE' : conditionOf(apart, parameters)
+    const sql = `WITH found AS (SELECT ${values.join(', ')}, time, ${identifier('rule.level')} AS level, ${isApart} AS apart FROM ${source}),
+        counted AS (SELECT ${names.join(', ')}, count(*) AS c, count(*) FILTER (WHERE apart) AS a, min(time) AS first, max(time) AS last, max(level) AS level
+          FROM found GROUP BY ${names.join(', ')})
+      SELECT ${names.join(', ')}, c, a, first, last, level, count(*) OVER (), sum(c) OVER () FROM counted
+        ORDER BY ${order === 'most' ? 'c DESC, last DESC' : 'last DESC, c DESC'}, ${names.join(', ')} LIMIT ${limit}`
+    const rows = await this.#searchTurn((connection) => read(connection, sql, parameters))
+    const combinations = rows.map((row) => {
+      const [count, apartCount, firstMs, lastMs, level] = row.slice(fields.length)
+      return {
+        values: row.slice(0, fields.length).map((value) => (value === null ? null : shortNumber(String(value)))),
+        count: Number(count),
+        apart: Number(apartCount),
+        firstMs: Number(firstMs),
+        lastMs: Number(lastMs),
+        levelMax: level === null ? null : Number(level),
+      }
+    })
+    const [distinct = 0, documents = 0] = rows[0]?.slice(fields.length + 5) ?? []
+    return { combinations, distinct: Number(distinct), documents: Number(documents) }
   }
 
   async fields(selection: Selection): Promise<readonly FieldFacts[]> {

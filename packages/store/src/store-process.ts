@@ -141,6 +141,7 @@ export function startStoreProcess({ settings, report }: StoreProcessOptions): St
       search: (...args) => call('search', args),
       histogram: (...args) => call('histogram', args),
       terms: (...args) => call('terms', args),
+      combinations: (...args) => call('combinations', args),
       fields: (...args) => call('fields', args),
       event: (...args) => call('event', args),
       figures: (...args) => call('figures', args),

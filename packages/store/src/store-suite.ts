@@ -298,6 +298,52 @@ export function storeSuite(name: string, makePlace: () => Promise<StorePlace>): 
       expect(await terms('no.such')).toEqual([0])
     })
 
+    test('a value that a document has twice counts once', async () => {
+      const twice = { rule: { level: 3, groups: ['same', 'same'], pci_dss: ['1.2', '1.2', '3.4'] } }
+      await store.append('alerts', [sampleDocument(0, noon, twice)])
+      const selection = { index: 'alerts', query: queryOf(''), range: all } as const
+      for (const [field, counts] of [
+        ['rule.groups', { same: 1 }],
+        ['rule.pci_dss', { '1.2': 1, '3.4': 1 }],
+      ] as const) {
+        const { terms } = await store.terms({ ...selection, field, limit: 5 })
+        expect(Object.fromEntries(terms.map(({ value, count: n }) => [value, n]))).toEqual(counts)
+        const [bucket] = await store.histogram({ ...selection, stepMs: dayMs, by: { field, limit: 5 } })
+        expect({ ...bucket?.by }).toEqual(counts)
+      }
+    })
+
+    test('combinations put together documents that agree in several fields', async () => {
+      await store.append('alerts', [...everyKind, one])
+      const request = {
+        index: 'alerts',
+        query: queryOf(''),
+        range: all,
+        fields: ['agent.name', 'data.verb', 'rule.groups', 'data.user.groups'],
+        limit: 10,
+        order: 'most',
+      } as const
+      const { combinations, distinct, documents } = await store.combinations({
+        ...request,
+        apart: queryOf('rule.level:1'),
+      })
+      expect(combinations.map(({ values, count: n, apart, levelMax }) => [...values, n, apart, levelMax])).toEqual([
+        ['web 1', null, 'sample, even', null, 2, 0, 2],
+        ['web 1', 'create', 'odd', 'system:authenticated, devs', 1, 0, 9],
+        ['web 1', null, 'sample, odd', null, 1, 1, 1],
+      ])
+      expect([combinations[0]?.firstMs, combinations[0]?.lastMs]).toEqual([noon, noon + 2000])
+      expect([distinct, documents]).toEqual([3, 4])
+      const newest = await store.combinations({ ...request, order: 'newest', limit: 1 })
+      expect(newest.distinct).toBe(3)
+      expect(newest.combinations).toHaveLength(1)
+      expect(await store.combinations({ ...request, query: queryOf('rule.level:99') })).toEqual({
+        combinations: [],
+        distinct: 0,
+        documents: 0,
+      })
+    })
+
     test('fields name what documents hold', async () => {
       await store.append('alerts', [one])
       const fields = await store.fields({ index: 'alerts', query: queryOf(''), range: all })
@@ -344,6 +390,8 @@ export function storeSuite(name: string, makePlace: () => Promise<StorePlace>): 
         store.search({ ...search, limit: 1e9 }),
         store.search({ ...search, limit: 1, offset: 1e9 }),
         store.terms({ ...search, field: 'a', limit: 0 }),
+        store.combinations({ ...search, fields: [], limit: 1, order: 'most' }),
+        store.combinations({ ...search, fields: ['a'], limit: 0, order: 'most' }),
         store.histogram({ ...search, stepMs: 0 }),
         store.histogram({ ...search, stepMs: 1 }),
         store.append('alerts', Array<Document>(appendCountMax + 1).fill(one)),
