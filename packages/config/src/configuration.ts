@@ -125,6 +125,13 @@ export interface Configuration {
     readonly sslManagerKey: string
     readonly sslAutoNegotiate: boolean
     readonly allowHigherVersions: boolean
+    readonly tokenReview: {
+      /** Null: no token is reviewed. */
+      readonly url: string | null
+      readonly ca: string
+      readonly token: string
+      readonly audience: string
+    }
     readonly force: {
       readonly enabled: boolean
       readonly keyMismatch: boolean
@@ -378,6 +385,7 @@ function remoteOf(node: Node): RemoteConfig {
 
 function authOf(auth: Values): Configuration['auth'] {
   const force = auth.section('force')
+  const review = auth.section('token_review')
   return {
     disabled: auth.yesNo('disabled'),
     remoteEnrollment: auth.yesNo('remote_enrollment'),
@@ -393,6 +401,12 @@ function authOf(auth: Values): Configuration['auth'] {
     sslManagerKey: auth.text('ssl_manager_key'),
     sslAutoNegotiate: auth.yesNo('ssl_auto_negotiate'),
     allowHigherVersions: auth.section('agents').yesNo('allow_higher_versions'),
+    tokenReview: {
+      url: review.textOrNull('url'),
+      ca: review.text('ca'),
+      token: review.text('token'),
+      audience: review.text('audience'),
+    },
     force: {
       enabled: force.yesNo('enabled'),
       keyMismatch: force.yesNo('key_mismatch'),

@@ -342,6 +342,33 @@ export const rows: readonly Row[] = [
   duration('auth/force/after_registration_time', '1h', 0, 3650 * day, 'Only when the old one is this old'),
   section('auth/agents', 'Which agents may enrol'),
   yesNo('auth/agents/allow_higher_versions', 'no', 'Agents newer than the manager may enrol'),
+  section('auth/token_review', 'Which API server says whose node a service-account token of an agent is', {
+    ours: true,
+  }),
+  value(
+    'text',
+    'auth/token_review/url',
+    null,
+    'Where it is, such as `https://kubernetes.default.svc`; nothing named: tokens prove nothing',
+    {
+      ours: true,
+    },
+  ),
+  value(
+    'path',
+    'auth/token_review/ca',
+    '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt',
+    'Its certificate authority, PEM',
+    { ours: true },
+  ),
+  value(
+    'path',
+    'auth/token_review/token',
+    '/var/run/secrets/kubernetes.io/serviceaccount/token',
+    'Own token, of an account that may create `tokenreviews`',
+    { ours: true },
+  ),
+  value('text', 'auth/token_review/audience', 'dogwatch', 'Who agents’ tokens must be meant for', { ours: true }),
   obsolete('auth/limit_maxagents', 'deprecated; there is no limit'),
   obsolete('auth/force_insert', 'deprecated; see <force>'),
   obsolete('auth/force_time', 'deprecated; see <force>'),

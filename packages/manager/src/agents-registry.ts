@@ -71,7 +71,6 @@ export class AgentRegistry implements AgentDirectory {
   readonly #alertsDue = new Map<string, number>()
   /** The last keep-alive of each agent as text: an equal one says nothing new. */
   readonly #lastTexts = new Map<string, string>()
-  #enrolling: Promise<unknown> = Promise.resolve()
   #touchedMs = 0
 
   constructor(options: RegistryOptions, nowMs: number) {
@@ -184,11 +183,9 @@ export class AgentRegistry implements AgentDirectory {
     if (this.#keys.refresh()) this.#sync(nowMs)
   }
 
-  /** Answers an enrolment line; one after the other, so that no two get one name. */
+  /** Answers an enrolment line. Nobody waits for another one's token: what must not mix, so that no two get one name, happens in one go. */
   enrol(line: string, peer: string, now: () => number): Promise<EnrolmentOutcome> {
-    const next = this.#enrolling.then(() => this.#enrol(line, peer, now))
-    this.#enrolling = next
-    return next
+    return this.#enrol(line, peer, now)
   }
 
   /** The agent's line of client.keys; null when there is none. */
@@ -235,7 +232,7 @@ export class AgentRegistry implements AgentDirectory {
   }
 
   async #enrol(line: string, peer: string, now: () => number): Promise<EnrolmentOutcome> {
-    const { password, tell, reviewToken } = this.#options
+    const { password, tell } = this.#options
     const refuse = (reason: string): EnrolmentOutcome => {
       tell('enrolment refused', { peer, reason })
       return { text: refusedAnswer(reason), isAccepted: false }
@@ -245,11 +242,22 @@ export class AgentRegistry implements AgentDirectory {
     const { request } = reading
     try {
       const { nodeUid, token } = request
-      const provenNode = nodeUid === null || token === null ? null : await reviewToken(token).catch(() => null)
+      const provenNode = nodeUid === null || token === null ? null : await this.#nodeOf(token, peer)
       return this.#admit(request, peer, provenNode, now(), refuse)
     } catch (error) {
       tell('enrolment failed', { peer, error: error instanceof Error ? error.message : String(error) })
       return { text: refusedAnswer(`Internal manager error adding agent: ${request.name}`), isAccepted: false }
+    }
+  }
+
+  /** A token that cannot be reviewed proves nothing; the operator is told why. */
+  async #nodeOf(token: string, peer: string): Promise<string | null> {
+    const { reviewToken, tell } = this.#options
+    try {
+      return await reviewToken(token)
+    } catch (error) {
+      tell('a token could not be reviewed', { peer, error: error instanceof Error ? error.message : String(error) })
+      return null
     }
   }
 

@@ -26,6 +26,7 @@ import type { AgentRow } from './agents-state.ts'
 import type { Log } from './log.ts'
 import type { AgentMetricFigures } from './metrics.ts'
 import { explainListenError } from './port-holder.ts'
+import { tokenReviewer } from './token-review.ts'
 
 export interface AgentsOptions {
   readonly home: string
@@ -37,7 +38,7 @@ export interface AgentsOptions {
   readonly journal: SpoolJournal
   readonly log: Log
   readonly hostname: string
-  /** The node that a service-account token belongs to, by the word of its cluster (contracts.md 6); absent: tokens prove nothing. */
+  /** The node that a service-account token belongs to, by the word of its cluster (contracts.md 6); absent: as `<token_review>` says. */
   readonly reviewToken?: (token: string) => Promise<string | null>
   /** Told when something changed that alerts show of agents; at most once a second. */
   readonly onFacts: (facts: ReadonlyMap<string, AgentFacts>) => void
@@ -135,7 +136,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         disconnectionTimeS: global.agentsDisconnectionTimeS,
         disconnectionAlertTimeS: global.agentsDisconnectionAlertTimeS,
         allowsHigherVersions: secure.some(({ allowHigherVersions }) => allowHigherVersions),
-        reviewToken: options.reviewToken ?? (() => Promise.resolve(null)),
+        reviewToken: options.reviewToken ?? reviewerOf(home, auth.tokenReview),
         notice: ({ agentId, message }) => put(agentId === null ? 'internal' : 'agent', agentId ?? 'manager', message),
         tell: (line, details) => log.info(details, line),
         forget: (id) => channel?.forget(id),
@@ -434,6 +435,14 @@ async function certificateOf(
     for (const line of done) log.info(line)
   }
   return { cert: readFileSync(pair.cert), key: readFileSync(pair.key) }
+}
+
+function reviewerOf(
+  home: string,
+  { url, ca, token, audience }: Configuration['auth']['tokenReview'],
+): (token: string) => Promise<string | null> {
+  if (url === null) return () => Promise.resolve(null)
+  return tokenReviewer({ url, caFile: placeIn(home, ca), tokenFile: placeIn(home, token), audience, now: Date.now })
 }
 
 function syslogProtocol({ protocols }: RemoteConfig): 'udp' | 'tcp' | 'tls' {
