@@ -1,8 +1,11 @@
-/** The ATT&CK table that alerts are named by, for the matrix of the dashboard. */
+/** The ATT&CK table that alerts are named by: for the matrix of the dashboard, and as lists (spec: api, endpoint 61). */
 import { attackTable } from '@dogwatch/engine'
 import { Type } from 'typebox'
-import { answerSchema, commonQuery } from './envelope.ts'
+import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import type { ApiServer } from './server.ts'
+
+/** Of the table in @dogwatch/engine: ATT&CK Enterprise. */
+const attackVersion = '13.1'
 
 /** The order in which an attack goes, as the matrix shows it. */
 const order = [
@@ -47,5 +50,73 @@ export function attackRoutes(server: ApiServer): void {
       config: { permission: 'rules:read' },
     },
     () => ({ data: { tactics }, error: 0 }),
+  )
+
+  const ids = Type.Optional(Type.String({ maxLength: 2000, description: 'Ids, with commas' }))
+  const lists = [
+    {
+      name: 'tactics',
+      idsName: 'tactic_ids',
+      querystring: Type.Object({ ...pagingQuery, tactic_ids: ids }),
+      items: Object.entries(attackTable.tactics).map(([id, { name, shortName }]) => ({
+        id,
+        name,
+        short_name: shortName,
+        external_id: id,
+        techniques: Object.entries(attackTable.techniques)
+          .filter(([, technique]) => technique.tactics.includes(shortName))
+          .map(([techniqueId]) => techniqueId),
+      })),
+    },
+    {
+      name: 'techniques',
+      idsName: 'technique_ids',
+      querystring: Type.Object({ ...pagingQuery, technique_ids: ids }),
+      items: Object.entries(attackTable.techniques).map(([id, { name, tactics: of }]) => ({
+        id,
+        name,
+        external_id: id,
+        tactics: Object.entries(attackTable.tactics)
+          .filter(([, { shortName }]) => of.includes(shortName))
+          .map(([tacticId]) => tacticId),
+        // `T1001.001` is one way of doing T1001.
+        ...(id.includes('.') ? { subtechnique_of: id.slice(0, id.indexOf('.')) } : {}),
+      })),
+    },
+  ] as const
+  for (const { name, idsName, querystring, items } of lists) {
+    server.get(
+      `/mitre/${name}`,
+      {
+        schema: {
+          tags: ['mitre'],
+          security: [{ jwt: [] }],
+          summary: `ATT&CK’s ${name}, as far as alerts name them`,
+          querystring,
+          response: { 200: answerSchema },
+        },
+        config: { permission: 'rules:read' },
+      },
+      ({ query }) => {
+        const wanted = Object.entries(query).find(([key]) => key === idsName)?.[1]
+        const chosen = typeof wanted === 'string' ? new Set(wanted.split(',')) : null
+        const found = chosen === null ? items : items.filter(({ id }) => chosen.has(id))
+        return listAnswer(found, query, `MITRE ${name} information was returned`)
+      },
+    )
+  }
+  server.get(
+    '/mitre/metadata',
+    {
+      schema: {
+        tags: ['mitre'],
+        security: [{ jwt: [] }],
+        summary: 'Which version of ATT&CK the names are of',
+        querystring: Type.Object(commonQuery),
+        response: { 200: answerSchema },
+      },
+      config: { permission: 'rules:read' },
+    },
+    () => itemsAnswer([{ key: 'mitre_version', value: attackVersion }], 'MITRE metadata information was returned'),
   )
 }

@@ -2,16 +2,18 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
+export type LogLevel = 'critical' | 'debug' | 'debug2' | 'error' | 'info' | 'warning'
+
 export interface LogItem {
   readonly timestamp: string
   readonly tag: string
-  readonly level: string
+  readonly level: LogLevel
   readonly description: string
 }
 
 /** Bytes of the file's end that are read. */
 const tailLength = 2 << 20
-const levels: Readonly<Record<number, string>> = {
+const levels: Readonly<Record<number, LogLevel>> = {
   10: 'debug2',
   20: 'debug',
   30: 'info',

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readConfiguration } from '@dogwatch/config'
 import { Type } from 'typebox'
+import { configurationWriting } from './configuration-writing.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
-import { logItems } from './manager-log.ts'
+import { type LogLevel, logItems } from './manager-log.ts'
 import type { ApiParts } from './parts.ts'
 import type { ApiServer } from './server.ts'
 
@@ -63,6 +64,27 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
   )
 
   server.get(
+    '/manager/stats/analysisd',
+    {
+      schema: { tags, security, response, querystring, summary: 'Counters of the pipeline since it started' },
+      config: { permission: 'manager:read' },
+    },
+    () => {
+      const counters = manager.counters()
+      // Names are Wazuh's; what nothing here counts is left out, not told as 0.
+      const named = {
+        events_received: counters.records,
+        events_processed: counters.events,
+        events_dropped: counters.drops,
+        alerts_written: counters.alerts,
+        event_queue_usage_records: counters.lagRecords,
+      }
+      const item = Object.fromEntries(Object.entries(named).filter(([, count]) => count !== undefined))
+      return itemsAnswer([item], 'Statistical information was successfully read')
+    },
+  )
+
+  server.get(
     '/manager/logs',
     {
       schema: {
@@ -88,7 +110,27 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
     },
   )
 
+  server.get(
+    '/manager/logs/summary',
+    {
+      schema: { tags, security, response, querystring, summary: 'How many lines of each level the end of the log has' },
+      config: { permission: 'manager:read' },
+    },
+    async () => {
+      const tags = new Map<string, LogSummary>()
+      for (const { tag, level } of await logItems(manager.home)) {
+        const counts = tags.get(tag) ?? { all: 0, critical: 0, debug: 0, error: 0, info: 0, warning: 0 }
+        tags.set(tag, counts)
+        counts.all += 1
+        counts[level === 'debug2' ? 'debug' : level] += 1
+      }
+      const items = [...tags].map(([tag, counts]) => ({ [tag]: counts }))
+      return itemsAnswer(items, 'Log was successfully summarized')
+    },
+  )
+
   const configurationPath = join(manager.home, 'etc/ossec.conf')
+  configurationWriting(server, { parts, path: configurationPath })
   server.get(
     '/manager/configuration',
     {
@@ -196,6 +238,8 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
     },
   )
 }
+
+type LogSummary = Record<'all' | Exclude<LogLevel, 'debug2'>, number>
 
 /** How far the store is; `ready` false with the reason while it opens or catches up. */
 function storeItem({ storeTrouble, storeFigures, store }: ApiParts) {

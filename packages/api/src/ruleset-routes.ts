@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path'
 import { Type } from 'typebox'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
+import { type ListQuery, listPage, memberAt } from './list-filter.ts'
 import type { ApiParts } from './parts.ts'
 import type { RulesetDesk } from './ruleset-desk.ts'
 import type { RuleItem } from './ruleset-facts.ts'
@@ -64,9 +65,38 @@ export function rulesetRoutes(
       },
       config: { permission: 'rules:read' },
     },
-    async ({ query: { offset = 0, limit = 500 } }) => {
-      const groups = [...new Set((await desk.rules()).flatMap((rule) => rule.groups))].sort()
-      return itemsAnswer(groups.slice(offset, offset + limit), 'All groups in rules were returned', groups.length)
+    async ({ query }) => {
+      const groups = (await desk.rules()).flatMap((rule) => rule.groups)
+      return namesAnswer(groups, query, 'All groups in rules were returned')
+    },
+  )
+
+  server.get(
+    '/rules/requirement/:requirement',
+    {
+      schema: {
+        tags: ['rules'],
+        security,
+        response,
+        summary: 'Requirements of a standard, or techniques, that rules name',
+        params: Type.Object({
+          requirement: Type.Union(
+            ['pci_dss', 'gdpr', 'gpg13', 'hipaa', 'nist-800-53', 'nist_800_53', 'tsc', 'mitre'].map((name) =>
+              Type.Literal(name),
+            ),
+          ),
+        }),
+        querystring: Type.Object(pagingQuery),
+      },
+      config: { permission: 'rules:read' },
+    },
+    async ({ params, query }) => {
+      // Rules spell it with underscores, the paths of Wazuh's API with hyphens.
+      const wanted = params.requirement === 'nist_800_53' ? 'nist-800-53' : params.requirement
+      const standard = standards.find((name) => name === wanted)
+      if (standard === undefined) throw new ApiError(400, `${wanted} is no standard that rules name`, 1104)
+      const names = (await desk.rules()).flatMap((rule) => rule[standard])
+      return namesAnswer(names, query, 'Selected rules were returned')
     },
   )
 
@@ -93,6 +123,24 @@ export function rulesetRoutes(
           (names === undefined || names.includes(name)) &&
           (query.filename === undefined || query.filename === filename),
       )
+      return listAnswer(found, query, 'All selected decoders were returned')
+    },
+  )
+
+  server.get(
+    '/decoders/parents',
+    {
+      schema: {
+        tags: ['decoders'],
+        security,
+        response,
+        summary: 'Decoders that have no parent',
+        querystring: Type.Object(pagingQuery),
+      },
+      config: { permission: 'decoders:read' },
+    },
+    async ({ query }) => {
+      const found = (await desk.decoders()).filter(({ details }) => !Object.hasOwn(details, 'parent'))
       return listAnswer(found, query, 'All selected decoders were returned')
     },
   )
@@ -289,11 +337,24 @@ export function rulesetRoutes(
   )
 }
 
+const standards = ['pci_dss', 'gdpr', 'gpg13', 'hipaa', 'nist-800-53', 'tsc', 'mitre'] as const
+
+/** A list of names, each once and in order; they are found and cut into pages like items that have but a name. */
+function namesAnswer(names: readonly string[], query: ListQuery, message: string) {
+  const items = [...new Set(names)].sort().map((name) => ({ name }))
+  const { page, total } = listPage(items, query, 0)
+  return itemsAnswer(
+    page.map((item) => memberAt(item, 'name')),
+    message,
+    total,
+  )
+}
+
 type RuleQuery = Readonly<Record<string, unknown>>
 
 function ruleTest(query: RuleQuery): (rule: RuleItem) => boolean {
   const tests: ((rule: RuleItem) => boolean)[] = []
-  const { rule_ids: ids, group, level, filename, mitre, status } = query
+  const { rule_ids: ids, group, level, filename, status } = query
   if (typeof ids === 'string') {
     const wanted = new Set(ids.split(',').map(Number))
     tests.push(({ id }) => wanted.has(id))
@@ -304,9 +365,8 @@ function ruleTest(query: RuleQuery): (rule: RuleItem) => boolean {
     tests.push((rule) => rule.level >= low && rule.level <= high)
   }
   if (typeof filename === 'string') tests.push((rule) => rule.filename === filename)
-  if (typeof mitre === 'string') tests.push((rule) => rule.mitre.includes(mitre))
   if (status === 'disabled') tests.push(() => false)
-  for (const name of ['pci_dss', 'gdpr', 'gpg13', 'hipaa', 'nist-800-53', 'tsc'] as const) {
+  for (const name of standards) {
     const wanted = query[name]
     if (typeof wanted === 'string') tests.push((rule) => rule[name].includes(wanted))
   }

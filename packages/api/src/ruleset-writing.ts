@@ -56,10 +56,10 @@ export function openRulesetWriting(parts: ApiParts, desk: RulesetDesk): RulesetW
       })
     }
     const before = existsSync(path) ? readFileSync(path) : null
-    write(path, text)
+    replaceFile(path, text)
     const { accepted, problems: found } = await parts.reload()
     if (!accepted) {
-      write(path, before)
+      replaceFile(path, before)
       await parts.reload()
       throw new ApiError(400, 'the ruleset was refused; what was there before is in use again', 1914, {
         problems: found.slice(0, 100),
@@ -85,7 +85,7 @@ export function openRulesetWriting(parts: ApiParts, desk: RulesetDesk): RulesetW
 }
 
 /** Replaces a file as a whole, durably; null takes it away. */
-function write(path: string, text: Buffer | null): void {
+export function replaceFile(path: string, text: Buffer | null): void {
   if (text === null) {
     rmSync(path, { force: true })
     return

@@ -6,6 +6,7 @@ import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, passwordLengthMax, passwordProblem } from './password.ts'
 import { administrator, roleOf, roles } from './permissions.ts'
+import { policyRoutes } from './policy-routes.ts'
 import { type ApiServer, askerOf } from './server.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -65,6 +66,8 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
       return listAnswer(roles, query, 'Roles were returned')
     },
   )
+
+  policyRoutes(server)
 
   server.post(
     '/security/users',
