@@ -114,6 +114,7 @@ const linkTo = (spool: Spool, more: Partial<LinkOptions> = {}): ManagerLink => {
     onControl: async () => null,
     random: () => 1,
     retryMs: 10,
+    graceMs: 0,
     ...more,
   })
 }
@@ -247,4 +248,16 @@ test('a configuration that is wrong, or cannot be started, leaves an agent that 
   await Promise.all([agent?.reload(), agent?.reload(), agent?.reload()])
   expect(told.filter((message) => message === 'the configuration was read anew').length).toBe(1)
   expect(agent?.status.fim?.ways).toEqual([expect.any(String)])
+})
+
+test('a manager that asks a question first gets its answer before anything else, and nothing is lost', async () => {
+  manager.asksFirst = true
+  const spool = openSpool()
+  for (let n = 0; n < 20; n++) await spool.append('1', 'x', `${n}`)
+  const link = linkTo(spool, { graceMs: 300, onControl: async () => 'ok' })
+  link.start()
+  await until(() => expect(spool.count).toBe(0))
+  expect(manager.events).toEqual(Array.from({ length: 20 }, (_, n) => `1:x:${n}`))
+  await link.stop()
+  spool.close()
 })

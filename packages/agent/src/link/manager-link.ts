@@ -59,6 +59,8 @@ export interface LinkOptions {
   readonly onControl: (control: ManagerControl) => Promise<string | null>
   /** Five random digits. */
   readonly random: () => number
+  /** Milliseconds to wait for the manager's word of how far it has come. */
+  readonly graceMs?: number
   /** Lines in a row that were closed before they were answered, after which `onRefused` is asked. */
   readonly retriesMax?: number
   /** The manager does not seem to know our key: gives another identity, or null to go on with this one. */
@@ -81,6 +83,12 @@ const tellMax = 3
 const refusedText = 'the manager closed the connection without an answer; does it know this agent’s key?'
 const retryMsMaxPreset = 60_000
 const connectMs = 10_000
+/**
+ * A manager of ours that takes our counters for old ones lets us in, but drops what comes before we have answered its
+ * question. So without its word of how far it has come nothing is sent for so long, in milliseconds; a manager of another
+ * maker never gives it.
+ */
+const graceMsPreset = 1000
 const overdueLookMs = 500
 const noBytes = new Uint8Array()
 const knownQueues: ReadonlySet<string> = new Set(Object.values(queues))
@@ -192,6 +200,7 @@ export class ManagerLink {
 
   /** One line, from its beginning to its end. Gives whether the manager ever answered. */
   async #serve(server: { readonly address: string; readonly port: number }, onReady: () => void): Promise<boolean> {
+    const { graceMs = graceMsPreset } = this.#options
     const ca = this.#isWrapped ? this.#options.ca : undefined
     this.#isWrapped = true
     const socket = await (ca === undefined ? open(server) : openWrapped(server, ca))
@@ -215,14 +224,19 @@ export class ManagerLink {
     watch.unref()
     socket.once('close', () => clearInterval(watch))
     let isTold = false
+    let hasBegun = false
     while (line.isOpen && !this.#isStopped) {
       if (line.isReady && !isTold) {
         isTold = true
         onReady()
+      }
+      const maySend = line.isReady && (line.isNumbered || performance.now() - line.readyMs >= graceMs)
+      if (maySend && !hasBegun) {
+        hasBegun = true
         this.#sendBarrier(line)
       }
-      const isIdle = !line.isReady || !(await this.#sendSome(line))
-      if (isIdle && line.isOpen) await this.#pause(this.#idleMs(line))
+      const isIdle = !maySend || !(await this.#sendSome(line))
+      if (isIdle && line.isOpen) await this.#pause(maySend ? this.#idleMs(line) : 100)
     }
     if (!this.#isStopped) socket.destroy()
     this.#line = null
@@ -281,6 +295,7 @@ export class ManagerLink {
     line.heardMs = performance.now()
     const control = parseManagerControl(opening.payload)
     if (control.kind === 'ack') {
+      if (!line.isReady) line.readyMs = performance.now()
       line.isReady = true
       this.lastAck = new Date()
       const upTo = line.barriers.shift()?.upTo ?? null
@@ -370,6 +385,7 @@ class Line {
   /** Barriers without an answer: the number that each confirms (null: the start-up message), and when it was sent. */
   readonly barriers: { readonly upTo: number | null; readonly atMs: number }[] = []
   isReady = false
+  readyMs = 0
   /** The manager counts our messages. */
   isNumbered = false
   isOpen = true

@@ -15,6 +15,7 @@ import {
   openMessage,
   parseAgentControl,
   readEnvelope,
+  requestPayload,
   sealMessage,
 } from '@dogwatch/protocol'
 
@@ -29,6 +30,8 @@ export class TestManager {
   spool = ''
   sequence = 0
   keepAlives = 0
+  /** Lets in, asks a little later, and drops all until the answer has come. */
+  asksFirst = false
   lastKeepAlive = ''
   /** The one agent that it knows. */
   entry: KeyEntry = testEntry
@@ -87,10 +90,19 @@ export class TestManager {
 
   #take(payload: Buffer): void {
     if (!isControl(payload)) {
+      if (this.asksFirst) return
       this.events.push(payload.toString())
       return
     }
     const control = parseAgentControl(payload)
+    if (this.asksFirst) {
+      if (control.kind === 'startup') {
+        this.say(ackPayload)
+        setTimeout(() => this.say(requestPayload('1', 'agent', Buffer.from('getstate'))), 100)
+      }
+      if (control.kind === 'response') this.asksFirst = false
+      return
+    }
     const { kind } = control
     if (kind === 'numbered' && control.sequence > this.sequence) {
       this.sequence = control.sequence
