@@ -354,12 +354,6 @@ export class Agent {
     this.#link.start()
   }
 
-  /** Who may have signed the manager's certificate: with it the line is wrapped in TLS where the manager can. */
-  #linkAuthority(): { readonly ca?: string } {
-    const { caPath } = this.#conf.enrollment
-    return caPath === '' ? {} : { ca: readFileSync(this.#path(caPath), 'utf8') }
-  }
-
   #keepKeyHash(entry: KeyEntry): void {
     try {
       writeKeyHash(this.#path('queue/key-hash'), entry)
