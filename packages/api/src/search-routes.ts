@@ -1,14 +1,14 @@
 /** Searching: ours beside Wazuh's API. Every question has a time range, and every number a bound. */
-import { completionAt, parseQuery, type Query, queryLengthMax, quoted } from '@dogwatch/query'
-import { type Found, pageCountMax, type Selection, type Store, termsCountMax } from '@dogwatch/store'
+import { completionAt, parseQuery, queryLengthMax, quoted } from '@dogwatch/query'
+import { type Found, pageCountMax, type Store, termsCountMax } from '@dogwatch/store'
 import { Type } from 'typebox'
 import { answerSchema, apiTime, commonQuery, itemsAnswer } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { openTails } from './live-tail.ts'
 import type { ApiParts } from './parts.ts'
 import type { RulesetDesk } from './ruleset-desk.ts'
+import { fieldSchema, indexSchema, queryOf, selectionOf, selectionSchema, stepOf, storeOf } from './selection.ts'
 import { type ApiServer, askerOf } from './server.ts'
-import { timeOf } from './time-range.ts'
 
 const tags = ['search']
 const security = [{ jwt: [] }]
@@ -16,27 +16,9 @@ const response = { 200: answerSchema }
 const querystring = Type.Object(commonQuery)
 const config = { permission: 'search:read', isQuiet: true } as const
 
-const index = Type.Optional(Type.Union([Type.Literal('alerts'), Type.Literal('archives')], { default: 'alerts' }))
-const time = Type.String({ maxLength: 40, description: '`now`, `now-24h`, epoch milliseconds, or ISO 8601' })
-const field = Type.String({ minLength: 1, maxLength: 256 })
-const selection = {
-  index,
-  query: Type.Optional(Type.String({ maxLength: queryLengthMax, default: '', description: 'As in the search bar' })),
-  from: Type.Optional(time),
-  to: Type.Optional(time),
-}
-/** Range where none is given. */
-const fromDefault = 'now-24h'
-const bucketsDefault = 60
-/** Steps that a histogram chooses from, in milliseconds. */
-const steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 43_200, 86_400, 604_800].map((s) => s * 1000)
-
-interface Asked {
-  readonly index?: 'alerts' | 'archives'
-  readonly query?: string
-  readonly from?: string
-  readonly to?: string
-}
+const index = indexSchema
+const field = fieldSchema
+const selection = selectionSchema
 
 export function searchRoutes(
   server: ApiServer,
@@ -72,7 +54,7 @@ export function searchRoutes(
       const { limit = 100, offset = 0, order = 'newest', after } = body
       const [timeMs, sequence] = (after ?? '').split('.').map(Number)
       const { total, documents } = await theStore().search({
-        ...selectionOf(body),
+        ...selectionOf(parts, body),
         limit,
         offset,
         order,
@@ -114,10 +96,9 @@ export function searchRoutes(
       config,
     },
     async ({ body }) => {
-      const selected = selectionOf(body)
+      const selected = selectionOf(parts, body)
       const { fromMs, toMs } = selected.range
-      const wanted = (toMs - fromMs) / bucketsDefault
-      const stepMs = body.step_ms ?? steps.find((step) => step >= wanted) ?? steps.at(-1) ?? 86_400_000
+      const stepMs = body.step_ms ?? stepOf(selected)
       const buckets = await theStore().histogram({
         ...selected,
         stepMs,
@@ -160,7 +141,7 @@ export function searchRoutes(
     async ({ body }) => {
       const { limit = 10, prefix } = body
       const answer = await theStore().terms({
-        ...selectionOf(body),
+        ...selectionOf(parts, body),
         field: body.field,
         limit,
         ...(prefix === undefined ? {} : { prefix }),
@@ -182,7 +163,7 @@ export function searchRoutes(
       },
       config,
     },
-    async ({ body }) => ({ data: { fields: await theStore().fields(selectionOf(body)) }, error: 0 }),
+    async ({ body }) => ({ data: { fields: await theStore().fields(selectionOf(parts, body)) }, error: 0 }),
   )
 
   server.post(
@@ -204,7 +185,7 @@ export function searchRoutes(
     async ({ body }) => {
       const text = body.query ?? ''
       const { kind, field: of, prefix, from, to } = completionAt(text, body.cursor)
-      const everything = { ...selectionOf({ ...body, query: '' }) }
+      const everything = { ...selectionOf(parts, { ...body, query: '' }) }
       const wanted = prefix.toLowerCase()
       const suggestions =
         of === null
@@ -357,17 +338,7 @@ export function searchRoutes(
   )
 
   function theStore(): Omit<Store, 'close'> {
-    const store = parts.store()
-    if (store === null) throw new ApiError(503, 'the store is off: <store><enabled> in ossec.conf')
-    return store
-  }
-
-  function selectionOf({ index: of = 'alerts', query = '', from = fromDefault, to = 'now' }: Asked): Selection {
-    const [fromMs, toMs] = [timeOf(from, now()), timeOf(to, now())]
-    if (fromMs === null) throw new ApiError(400, `${from} is no time: write now-24h, epoch milliseconds, or ISO 8601`)
-    if (toMs === null) throw new ApiError(400, `${to} is no time: write now, epoch milliseconds, or ISO 8601`)
-    if (fromMs >= toMs) throw new ApiError(400, 'the range ends before it begins')
-    return { index: of, query: queryOf(query), range: { fromMs, toMs: to === 'now' ? toMs + 1 : toMs } }
+    return storeOf(parts)
   }
 
   async function eventToExplain(body: {
@@ -386,13 +357,6 @@ export function searchRoutes(
     if (typeof fullLog !== 'string') throw new ApiError(400, 'this document does not hold its event’s text')
     return { event: fullLog, location: typeof location === 'string' ? location : 'stdin' }
   }
-}
-
-/** A query, or a refusal that bears the places of what is wrong. */
-function queryOf(text: string): Query {
-  const { query, problems } = parseQuery(text)
-  if (query === null) throw new ApiError(400, problems[0]?.message ?? 'the query cannot be read', 1407, { problems })
-  return query
 }
 
 /** The shape in which a document leaves: the object as it was stored, and where it stands. */

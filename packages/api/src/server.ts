@@ -21,6 +21,7 @@ import { attackRoutes } from './attack-routes.ts'
 import { ApiError, apiErrorOf, problemBody } from './error.ts'
 import { groupRoutes } from './group-routes.ts'
 import { countGuesses } from './guesses.ts'
+import { kubernetesRoutes } from './kubernetes-routes.ts'
 import { managerRoutes } from './manager-routes.ts'
 import { pageRoutes } from './page-routes.ts'
 import type { ApiParts } from './parts.ts'
@@ -191,6 +192,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   managerRoutes(server, parts)
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
+  kubernetesRoutes(server, parts)
   attackRoutes(server)
   agentRoutes(server, parts)
   groupRoutes(server, parts)
