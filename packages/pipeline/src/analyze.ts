@@ -97,7 +97,7 @@ export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigure
   collectGarbage()
   const output = new AnalyzeOutput(options.out, options.archives)
   const isAlone = options.threads === 1
-  const reader = openLines(options.in, isAlone ? pieceBytes : jobBytes, { isLent: isAlone })
+  const reader = openLines(options.in, isAlone ? pieceBytes : jobBytes, { lent: isAlone ? 1 : jobsMaxOf(options) + 1 })
   const stage = new CorrelateStage(ruleset, settings, (_timeMs, lines) => output.write(lines))
   const quarantine = new Quarantine(join(options.out, 'quarantine'))
   const run = options.threads > 1 ? await threaded(options, settings, sources) : alone(options, settings, ruleset)
@@ -142,6 +142,11 @@ export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigure
 
 type Run = (reader: LineReader, take: (part: MatchPart) => void) => Promise<void>
 
+/** Jobs that are handed out at a time. */
+function jobsMaxOf({ threads }: AnalyzeOptions): number {
+  return threads * 3
+}
+
 /** Everything in this thread: match hands its own buffers to correlate. */
 function alone(options: AnalyzeOptions, settings: EngineSettings, ruleset: Ruleset): Run {
   return async (reader, take) => {
@@ -155,7 +160,7 @@ function alone(options: AnalyzeOptions, settings: EngineSettings, ruleset: Rules
 
 /** Match on worker threads, results put in order here. */
 async function threaded(options: AnalyzeOptions, settings: EngineSettings, sources: RulesetSources): Promise<Run> {
-  const jobsMax = options.threads * 3
+  const jobsMax = jobsMaxOf(options)
   const pool = await MatchPool.start({
     threads: options.threads,
     sources,

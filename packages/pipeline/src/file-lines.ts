@@ -12,7 +12,7 @@ const lineBytesMaxDefault = 64 << 20
 const emptyPipeWaitMs = 2
 
 export interface LineReader {
-  /** The next piece, null at the end. The bytes are the caller's, or good until the next call when the reader was opened with `isLent`. */
+  /** The next piece, null at the end. The bytes are the caller's, or good for `lent` calls when the reader was opened with that. */
   next(): Uint8Array | null
   /** Size in bytes, null when it is not known. */
   readonly size: number | null
@@ -24,24 +24,36 @@ export interface LineReader {
 
 export interface LineOptions {
   readonly lineBytesMax?: number
-  /** Pieces share one buffer. */
-  readonly isLent?: boolean
+  /** So many buffers are used in turn, in memory that threads share; 0: each piece has its own. */
+  readonly lent?: number
 }
 
 export function openLines(
   path: string,
   pieceBytes: number,
-  { lineBytesMax = lineBytesMaxDefault, isLent = false }: LineOptions = {},
+  { lineBytesMax = lineBytesMaxDefault, lent = 0 }: LineOptions = {},
 ): LineReader {
   const fd = path === '-' ? 0 : openSync(path, 'r')
   const stat = fstatSync(fd)
   if (stat.isDirectory()) throw new Error(`${path}: is a folder; name a file`)
   let carried: Buffer = Buffer.alloc(0)
-  let lent: Buffer = Buffer.alloc(0)
+  const buffers: Buffer[] = []
+  let turn = 0
   let isSkipping = false
   let isAtEnd = false
   let bytesRead = 0
   let longLines = 0
+
+  function bufferOf(length: number): Buffer {
+    if (lent === 0) return Buffer.allocUnsafeSlow(length)
+    const place = turn++ % lent
+    const known = buffers[place]
+    if (known !== undefined && known.length >= length) return known
+    // Room for what is carried from the piece before, so that the buffer is rarely made anew.
+    const made = Buffer.from(new SharedArrayBuffer(length + pieceBytes / 4))
+    buffers[place] = made
+    return made
+  }
 
   function next(): Uint8Array | null {
     for (;;) {
@@ -51,8 +63,7 @@ export function openLines(
         return rest.length > 0 && !isSkipping ? rest : null
       }
       const length = carried.length + pieceBytes
-      const piece = isLent && lent.length >= length ? lent : Buffer.allocUnsafeSlow(length)
-      if (isLent) lent = piece
+      const piece = bufferOf(length)
       carried.copy(piece)
       const got = readFully(fd, piece, carried.length, length)
       bytesRead += got

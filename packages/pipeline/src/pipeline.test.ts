@@ -213,7 +213,7 @@ describe('lines of a file', () => {
         (texts, ends, piece) => {
           const text = texts.map((each) => each.replaceAll('\n', ' ')).join('\n') + (ends ? '\n' : '')
           writeFileSync(join(folder, 'in'), text)
-          const reader = openLines(join(folder, 'in'), piece, { isLent: piece % 2 === 0 })
+          const reader = openLines(join(folder, 'in'), piece, { lent: piece % 2 })
           const pieces: string[] = []
           for (let bytes = reader.next(); bytes; bytes = reader.next())
             pieces.push(Buffer.from(bytes).toString('latin1'))
