@@ -1,0 +1,284 @@
+/** What stock agents send, byte by byte as the specification of the protocol has it, and the bytes that they are answered with. Nothing here seals with code of ours but where it says so. */
+import { createHash } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readConfiguration } from '@dogwatch/config'
+import { cipherKeys, frame, openMessage, readEnvelope, sealMessage, withBlowfish } from '@dogwatch/protocol'
+import pino from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Agents, startAgents } from './agents.ts'
+import { layOutHome } from './home-layout.ts'
+
+const key = '3f2b6c1d9e8a7b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c'
+const keys = cipherKeys({ id: '001', name: 'vec-agent', key })
+const ciphers = await withBlowfish()
+/** Part 4, vectors 1 and 4: a start-up message and a log, framed for TCP. */
+const startupAes =
+  '6a0000002130303121234145533a1dc9228ec6ded95df45cd6fdaae37dc9c850ff14cbcd9bf26e63747bb146f586c0ca47935e7a91833001155b9a5733961047680a43c073c0c719e50630c5165bad0db459af5a51d8509821b0664fb39ac26baa64091c6bb13d052545e93adf05'
+const startupBlowfish =
+  '5e00000021303031213abf20e0ef851a8b674629a7f5ee8948b69d5f725e5fc9c5887b2cb16969ad2f796bf117dc421e54d6169bd0c066b5bddcc5c37358cb6beb5c7f10a64614c63538e3e894fbaf6154a6cc0c0546e14a95ae1cc749866b387b3a'
+const logAes =
+  'aa0000002130303121234145533a49e242d1239d0003dd02ab6058ee13ae4b13b1b9060b777fa06802e4a4614994f467097c5d7592cb2e2e0c4030d228e362822ddeed950768c3e23a78a09ee5c9633999b9d4e19e7eba3d1d75bd7e1b765986474e9151507becd29630e6823cb60585ba1e3e1ea539e9112ddcdd76d7254c3c962358e39523d184fa5439c45e1367739b3baa4909344941f7eeda153e527b5abd966ac2dee499369edf56c58734'
+const log =
+  '/var/log/auth.log:Nov 22 10:00:00 web1 sshd[812]: Failed password for root from 203.0.113.9 port 52144 ssh2'
+
+let home = ''
+let agents: Agents | null = null
+const records: string[] = []
+const closers: (() => void)[] = []
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'agents-wire-'))
+  layOutHome(home)
+  records.length = 0
+})
+afterEach(async () => {
+  for (const close of closers.splice(0)) close()
+  await agents?.close(1000)
+  agents = null
+  rmSync(home, { recursive: true })
+})
+
+async function start({ ip = 'any', remote = '' } = {}): Promise<number> {
+  writeFileSync(join(home, 'etc/client.keys'), `001 vec-agent ${ip} ${key}\n`)
+  const text = `<ossec_config><remote><local_ip>127.0.0.1</local_ip><protocol>tcp,udp</protocol>${remote}</remote>
+    <auth><disabled>yes</disabled></auth></ossec_config>`
+  const { configuration, problems } = readConfiguration('ossec.conf', text)
+  if (configuration === null) throw new Error(JSON.stringify(problems))
+  agents = await startAgents({
+    home,
+    config: configuration,
+    ports: { agents: 0, enrol: 0 },
+    sink: {
+      put: async (meta, body) => void (meta.input === 'agent' && records.push(Buffer.concat(body).toString('latin1'))),
+    },
+    journal: { end: 1, oldest: 1, read: async () => null, async *replay() {} },
+    log: pino({ level: 'silent' }),
+    hostname: 'manager',
+    onFacts: () => {},
+  })
+  return agents.ports.agents ?? 0
+}
+
+/** Everything that comes over a TCP connection, cut at the lengths. */
+async function tcp(port: number) {
+  const socket = connect(port, '127.0.0.1')
+  let bytes = Buffer.alloc(0)
+  let isClosed = false
+  socket.on('error', () => {})
+  socket.on('close', () => (isClosed = true))
+  socket.on('data', (chunk) => (bytes = Buffer.concat([bytes, chunk])))
+  closers.push(() => socket.destroy())
+  await new Promise((resolve) => socket.once('connect', resolve))
+  const messages = (): Buffer[] => {
+    const found: Buffer[] = []
+    for (let at = 0; at + 4 <= bytes.length; at += 4 + bytes.readUInt32LE(at))
+      found.push(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at)))
+    return found
+  }
+  return {
+    send: (message: string | Buffer) =>
+      void socket.write(typeof message === 'string' ? Buffer.from(message, 'hex') : message),
+    messages,
+    payloads: () => messages().map(payloadOf),
+    bytes: () => bytes,
+    isClosed: () => isClosed,
+  }
+}
+
+function payloadOf(message: Buffer): string {
+  const envelope = readEnvelope(message)
+  const opening = envelope === null ? null : openMessage(envelope, keys, ciphers)
+  return opening !== null && 'payload' in opening ? opening.payload.toString('latin1') : 'not opened'
+}
+
+/** Sealed with code of ours, which the vectors have shown to be right. */
+let local = 100
+function sealed(payload: string): Buffer {
+  local++
+  return frame(
+    sealMessage(Buffer.from(payload, 'latin1'), { global: 0, local }, keys, ciphers, { id: '001', random: 7 }),
+  )
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('over TCP with AES: little-endian length, method, acknowledgement with its blank; the log has its origin', async () => {
+  const agent = await tcp(await start())
+  agent.send(startupAes)
+  await until(() => agent.payloads().length === 1)
+  expect(agent.payloads()).toEqual(['#!-agent ack '])
+  const [answer = Buffer.alloc(0)] = agent.messages()
+  expect(agent.bytes().subarray(0, 9)).toEqual(Buffer.from([answer.length, 0, 0, 0, ...Buffer.from('#AES:')]))
+  agent.send(logAes)
+  await until(() => records.length > 0)
+  expect(records).toEqual([`1:[001] (vec-agent) any->${log}`])
+})
+
+test('over TCP with Blowfish, where it is allowed: answered in kind', async () => {
+  const agent = await tcp(await start({ remote: '<crypto_method>blowfish</crypto_method>' }))
+  agent.send(startupBlowfish)
+  await until(() => agent.payloads().length === 1)
+  expect(agent.messages()[0]?.toString('latin1', 0, 1)).toBe(':')
+  expect(agent.payloads()).toEqual(['#!-agent ack '])
+})
+
+test('two messages in one read, and one over many reads', async () => {
+  const agent = await tcp(await start())
+  const both = Buffer.from(startupAes + logAes, 'hex')
+  agent.send(both.subarray(0, both.length - 100))
+  await until(() => agent.payloads().length === 1)
+  for (const byte of both.subarray(both.length - 100)) agent.send(Buffer.from([byte]))
+  await until(() => records.length > 0)
+  expect(records).toHaveLength(1)
+})
+
+test('over UDP: a message is a datagram, without length', async () => {
+  await start()
+  const address = agents?.listening.find(({ address: each }) => each.startsWith('udp'))?.address ?? ''
+  const port = Number(address.split(':').at(-1))
+  const socket = createSocket('udp4')
+  closers.push(() => socket.close())
+  const heard: Buffer[] = []
+  socket.on('message', (message) => heard.push(message))
+  for (const hex of [startupAes, logAes]) socket.send(Buffer.from(hex, 'hex').subarray(4), port, '127.0.0.1')
+  await until(() => heard.length > 0 && records.length > 0)
+  expect(heard.map((message) => [message.toString('latin1', 0, 5), payloadOf(message)])).toEqual([
+    ['#AES:', '#!-agent ack '],
+  ])
+  expect(records).toEqual([`1:[001] (vec-agent) any->${log}`])
+})
+
+test('a health check is answered without a key', async () => {
+  const anybody = await tcp(await start())
+  anybody.send('050000002370696e67')
+  await until(() => anybody.bytes().length === 9)
+  expect(anybody.bytes().toString('hex')).toBe('0500000023706f6e67')
+})
+
+const addresses: readonly [says: string, ip: string, isNamed: boolean, isLetIn: boolean][] = [
+  ['its own address, without an id', '127.0.0.1', false, true],
+  ['a network of one address, without an id', '127.0.0.1/32', false, true],
+  ['its own address, with an id', '127.0.0.1', true, true],
+  ['a network that it comes from', '127.0.0.0/8', true, true],
+  ['any address, yet no id is sent', 'any', false, false],
+  ['another address', '10.1.2.3', true, false],
+  ['another network', '10.0.0.0/8', true, false],
+]
+test.each(addresses)('an agent registered with %s', async (_says, ip, isNamed, isLetIn) => {
+  const agent = await tcp(await start({ ip }))
+  const message = Buffer.from(startupAes, 'hex').subarray(4)
+  agent.send(frame(isNamed ? message : message.subarray('!001!'.length)))
+  await until(() => agent.payloads().length > 0 || agent.isClosed())
+  expect([agent.payloads(), agent.isClosed()]).toEqual(isLetIn ? [['#!-agent ack '], false] : [[], true])
+})
+
+const higher = '<agents><allow_higher_versions>yes</allow_higher_versions></agents>'
+const refused = (why: string): string => `#!-err {"message":"${why}"}`
+const tooNew = refused('Agent version must be lower or equal to manager version')
+const versions: readonly [says: string, startup: string, answer: string, remote?: string][] = [
+  ['of OSSEC, without a word about itself', '#!-agent startup ', '#!-agent ack '],
+  ['that is older', '#!-agent startup {"version":"v4.3.0"}', '#!-agent ack '],
+  ['with a newer patch', '#!-agent startup {"version":"v4.14.99"}', '#!-agent ack '],
+  ['that is newer', '#!-agent startup {"version":"v4.15.0"}', tooNew],
+  ['that is newer, where it may', '#!-agent startup {"version":"v5.0.0"}', '#!-agent ack ', higher],
+  ['that leaves its version out', '#!-agent startup {}', refused("Couldn't retrieve version")],
+]
+test.each(versions)('an agent %s', async (_says, startup, answer, remote = '') => {
+  const agent = await tcp(await start({ remote }))
+  agent.send(sealed(startup))
+  await until(() => agent.payloads().length > 0)
+  expect(agent.payloads()).toEqual([answer])
+  expect(agent.isClosed()).toBe(false)
+})
+
+test('shared files: announced, in chunks of 900 bytes, ended; not again when the sums agree', async () => {
+  const conf = `<agent_config>${' '.repeat(2000)}</agent_config>\n`
+  writeFileSync(join(home, 'etc/shared/default/agent.conf'), conf)
+  const agent = await tcp(await start())
+  agent.send(sealed('#!-agent startup {"version":"v4.14.7"}'))
+  const system = 'Linux |web1 |6.1.0 |#1 SMP |x86_64 [Debian GNU/Linux|debian: 12 (bookworm)] - Wazuh v4.14.7'
+  agent.send(
+    sealed(`#!-${system} / ab73af41699f13fdd81903b5f23d8d00\n"env":prod\nx merged.mg\n#"_agent_ip":10.0.0.15\n`),
+  )
+  await until(() => agent.payloads().includes('#!-close file '))
+  const said = agent.payloads().filter((payload) => payload !== '#!-agent ack ')
+  const chunks = said.slice(1, -1)
+  const merged = chunks.join('')
+  const sum = createHash('md5').update(merged, 'latin1').digest('hex')
+  expect(merged).toBe(`#default\n!0 ar.conf\n!${conf.length} agent.conf\n${conf}`)
+  expect([said[0], said.at(-1)]).toEqual([`#!-up file ${sum} merged.mg\n`, '#!-close file '])
+  expect(chunks.map(({ length }) => length)).toEqual([900, 900, merged.length - 1800])
+
+  const before = agent.payloads().length
+  agent.send(sealed(`#!-${system}\n${sum} merged.mg\n#"_agent_ip":10.0.0.15\n`))
+  agent.send(sealed(`#!-${system}\n${sum} merged.mg\n#"_agent_ip":10.0.0.15\n`))
+  await until(() => agent.payloads().length === before + 2)
+  expect(agent.payloads().slice(before)).toEqual(['#!-agent ack ', '#!-agent ack '])
+  const row = (await agents?.answer({ verb: 'show', id: '001' }))?.agents[0]
+  expect(row).toMatchObject({ status: 'active', isSynced: true, mergedSum: sum, ip: '10.0.0.15', labels: [] })
+})
+
+const events: readonly [says: string, payload: string, record: string | null][] = [
+  ['a colon in a location stays escaped', '1:C|:\\logs\\a.txt:text', '1:[001] (vec-agent) any->C|:\\logs\\a.txt:text'],
+  ['a bar in a location stays escaped', '1:a||b:text', '1:[001] (vec-agent) any->a||b:text'],
+  ...['1', '3', '5', '8', '9', 'd', 'e', 'f', 'p', 'u'].map(
+    (queue): [says: string, payload: string, record: string] => [
+      `queue ${queue} is passed on`,
+      `${queue}:there:text`,
+      `${queue}:[001] (vec-agent) any->there:text`,
+    ],
+  ),
+  ['bytes that are no UTF-8 pass through', '1:a:\xff\xfe\x00z', '1:[001] (vec-agent) any->a:\xff\xfe\x00z'],
+  ['a line that only keeps alive is dropped', '1:keepalive--MARK--x', null],
+]
+test.each(events)('%s', async (_says, payload, record) => {
+  const agent = await tcp(await start())
+  agent.send(sealed('#!-agent startup {"version":"v4.14.7"}'))
+  agent.send(sealed(payload))
+  agent.send(sealed('1:end:'))
+  await until(() => records.at(-1)?.endsWith('->end:') === true)
+  expect(records.slice(0, -1)).toEqual(record === null ? [] : [record])
+})
+
+test('a clean end is an event at once, and is not acknowledged', async () => {
+  const agent = await tcp(await start())
+  agent.send(startupAes)
+  await until(() => agent.payloads().length === 1)
+  agent.send(sealed('#!-agent shutdown '))
+  await until(() => records.length > 0)
+  expect(records).toEqual(["1:[001] (vec-agent) any->wazuh-remoted:ossec: Agent stopped: 'vec-agent->any'."])
+  expect(agent.payloads()).toEqual(['#!-agent ack '])
+})
+
+test('a question to a stock agent, and its answer', async () => {
+  const agent = await tcp(await start())
+  agent.send(startupAes)
+  await until(() => agent.payloads().length === 1)
+  const answer = agents?.answer({ verb: 'restart', id: '001' })
+  await until(() => agent.payloads().length === 2)
+  const [, request = ''] = agent.payloads()
+  expect(request).toMatch(/^#!-req [0-9a-f]{1,8} com restart$/)
+  agent.send(sealed(`#!-req ${request.split(' ')[1]} ok `))
+  expect(await answer).toMatchObject({ problem: null })
+})
+
+const unknown: readonly string[] = [
+  '#!-something new {"a":1}',
+  '#!-req',
+  'no form at all',
+  '5:fim_file:{"component":"fim_file"}',
+]
+test.each(unknown)('the connection stays for what is not known: %s', async (payload) => {
+  const agent = await tcp(await start())
+  agent.send(startupAes)
+  agent.send(sealed(payload))
+  agent.send(sealed('1:end:'))
+  await until(() => records.at(-1)?.endsWith('->end:') === true)
+  expect(agent.isClosed()).toBe(false)
+})
