@@ -4,7 +4,7 @@
  * nothing cut off. `DOGWATCH_SCREENSHOTS=1` writes pictures of all pages into docs/screenshots.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -17,11 +17,16 @@ import { findChromium, launchBrowser } from './dashboard/browser.ts'
 import { steps as discover } from './dashboard/discover.ts'
 import { steps as firstRun } from './dashboard/first-run.ts'
 import { type DashboardStep, type Story, shownMsMax } from './dashboard/steps.ts'
-import { writeArchivingConfiguration } from './home-files.ts'
 import { caOf, freePorts, startManager, temporaryHome, tokenOf } from './manager-process.ts'
 
 /** The story, in order. To add a page: a file in dashboard/, and its steps here. */
 const story: readonly DashboardStep[] = [...firstRun, ...discover]
+
+const configuration = `<ossec_config>
+  <global><logall_json>yes</logall_json></global>
+  <remote><local_ip>127.0.0.1</local_ip></remote>
+</ossec_config>
+`
 
 /** Most that a first load may bring, in bytes gzipped. */
 const scriptBytesMax = 260 * 1024
@@ -41,7 +46,9 @@ export async function run(checks: Checks): Promise<void> {
   if (program === null) return checks.skip('the dashboard in a browser', 'chromium is not installed')
   const home = temporaryHome()
   const ports = await freePorts()
-  writeArchivingConfiguration(home)
+  // All that pages show is on: the archives, and agents.
+  mkdirSync(join(home, 'etc'))
+  writeFileSync(join(home, 'etc/ossec.conf'), configuration)
   const manager = await startManager({ home, ports, through: 'node' })
   const sender = new AuditSender({ port: ports.webhook, ca: caOf(home), token: tokenOf(home) }, 1)
   const origin = `https://localhost:${ports.api}`
