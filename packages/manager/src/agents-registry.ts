@@ -56,8 +56,9 @@ export interface EnrolmentOutcome {
   readonly isAccepted: boolean
 }
 
-/** How far the times of keep-alives on disk may be behind, milliseconds. */
-const touchMs = 10_000
+/** Times of keep-alives go to disk in parts: in how many ticks all of them, and how many at least in one. */
+const touchedTicks = 20
+const touchedMin = 50
 
 export class AgentRegistry implements AgentDirectory {
   readonly groups: AgentGroups
@@ -71,7 +72,6 @@ export class AgentRegistry implements AgentDirectory {
   readonly #alertsDue = new Map<string, number>()
   /** The last keep-alive of each agent as text: an equal one says nothing new. */
   readonly #lastTexts = new Map<string, string>()
-  #touchedMs = 0
 
   constructor(options: RegistryOptions, nowMs: number) {
     const { home, purges } = options
@@ -159,10 +159,7 @@ export class AgentRegistry implements AgentDirectory {
   /** What time alone changes: agents that fall silent, disconnections that become alerts, a changed client.keys. Call it about once a second. */
   tick(nowMs: number): void {
     const { disconnectionTimeS, disconnectionAlertTimeS } = this.#options
-    if (nowMs - this.#touchedMs >= touchMs || nowMs < this.#touchedMs) {
-      this.#touchedMs = nowMs
-      this.#state.flush()
-    }
+    this.#state.flushTouched(Math.max(touchedMin, Math.ceil(this.#state.rows.size / touchedTicks)))
     for (const row of this.#state.rows.values()) {
       if (row.status !== 'active' && row.status !== 'pending') continue
       if (nowMs - (row.keepAliveMs ?? nowMs) < disconnectionTimeS * 1000) continue

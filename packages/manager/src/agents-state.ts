@@ -69,7 +69,8 @@ export class AgentState {
   readonly #put: StatementSync
   readonly #delete: StatementSync
   /** Agents whose row in memory is newer than the one on disk. */
-  readonly #unwritten = new Set<string>()
+  readonly #changed = new Set<string>()
+  readonly #touched = new Set<string>()
   #writing: NodeJS.Immediate | null = null
 
   constructor(path: string) {
@@ -96,24 +97,35 @@ export class AgentState {
   }
 
   put(row: AgentRow): void {
-    this.touch(row)
+    this.#rows.set(row.id, row)
+    this.#changed.add(row.id)
     this.#writing ??= setImmediate(() => this.flush())
   }
 
-  /** As `put`, for what may be lost when the process dies; it is written with the next `flush`. */
+  /** As `put`, for what may be lost when the process dies; `flushTouched` writes it. */
   touch(row: AgentRow): void {
     this.#rows.set(row.id, row)
-    this.#unwritten.add(row.id)
+    this.#touched.add(row.id)
   }
 
-  /** Writes what waits. */
+  /** Writes what has changed. */
   flush(): void {
     if (this.#writing !== null) clearImmediate(this.#writing)
     this.#writing = null
-    if (this.#unwritten.size === 0) return
+    this.#write(this.#changed, Number.POSITIVE_INFINITY)
+  }
+
+  /** Writes a part of what was touched, those first that have waited longest: all at once would hold the event loop. */
+  flushTouched(rowsMax: number): void {
+    this.#write(this.#touched, rowsMax)
+  }
+
+  #write(ids: Set<string>, rowsMax: number): void {
+    if (ids.size === 0) return
+    const some = [...ids].slice(0, rowsMax)
     this.#db.exec('BEGIN')
     try {
-      for (const id of this.#unwritten) {
+      for (const id of some) {
         const row = this.#rows.get(id)
         if (row !== undefined) this.#put.run(row.id, row.name, row.status, JSON.stringify(row))
       }
@@ -122,12 +134,17 @@ export class AgentState {
       this.#db.exec('ROLLBACK')
       throw error
     }
-    this.#unwritten.clear()
+    // A row that was only touched is on disk too when it was written for a change.
+    for (const id of some) {
+      ids.delete(id)
+      this.#touched.delete(id)
+    }
   }
 
   delete(id: string): void {
     this.#rows.delete(id)
-    this.#unwritten.delete(id)
+    this.#changed.delete(id)
+    this.#touched.delete(id)
     this.#delete.run(id)
   }
 
@@ -143,6 +160,7 @@ export class AgentState {
 
   close(): void {
     this.flush()
+    this.flushTouched(Number.POSITIVE_INFINITY)
     this.#db.close()
   }
 }
