@@ -1,7 +1,7 @@
 /** What the API is handed: everything that it tells or does comes through here. */
 import type { RulesetFiles } from '@dogwatch/config'
 import type { Problem } from '@dogwatch/schema'
-import type { ProcessFigures, State, Store } from '@dogwatch/store'
+import type { InventoryEntry, InventoryQuery, LastScan, ProcessFigures, State, Store } from '@dogwatch/store'
 
 export interface ApiParts {
   readonly state: State
@@ -81,6 +81,17 @@ export interface AgentsDesk {
   putGroupConfiguration(group: string, text: Uint8Array): void
   /** Asks a connected agent. */
   ask(id: string, target: string, command: string): Promise<{ readonly text: string } | { readonly problem: string }>
+  /** What agents have told of their files; absent where that is not kept. */
+  readonly files?: FilesDesk
+}
+
+export interface FilesDesk {
+  find(
+    id: string,
+    query: InventoryQuery,
+  ): Promise<{ readonly total: number; readonly entries: readonly InventoryEntry[] }>
+  lastScan(id: string): Promise<LastScan>
+  clear(id: string): Promise<void>
 }
 
 export interface ManagerFacts {

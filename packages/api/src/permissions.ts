@@ -14,7 +14,9 @@ export const actions = [
   'group:create',
   'group:delete',
   'group:update_config',
+  'syscheck:read',
   'syscheck:run',
+  'syscheck:clear',
   'rules:read',
   'rules:update',
   'rules:delete',
@@ -42,7 +44,7 @@ export interface Role {
   readonly actions: readonly Action[]
 }
 
-const agentReading: readonly Action[] = ['agent:read', 'group:read']
+const agentReading: readonly Action[] = ['agent:read', 'group:read', 'syscheck:read']
 
 const reading: readonly Action[] = [
   'manager:read',
@@ -77,6 +79,7 @@ export const roles: readonly Role[] = [
       'group:delete',
       'group:update_config',
       'syscheck:run',
+      'syscheck:clear',
     ],
   },
   { id: 6, name: 'cluster_readonly', actions: ['cluster:read'] },

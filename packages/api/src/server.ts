@@ -31,6 +31,7 @@ import { openRulesetDesk } from './ruleset-desk.ts'
 import { rulesetRoutes } from './ruleset-routes.ts'
 import { searchRoutes } from './search-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
+import { syscheckRoutes } from './syscheck-routes.ts'
 import { openTokens } from './tokens.ts'
 import { userRoutes } from './user-routes.ts'
 
@@ -196,6 +197,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   attackRoutes(server)
   agentRoutes(server, parts)
   groupRoutes(server, parts)
+  syscheckRoutes(server, parts)
   if (pageFolder !== null) pageRoutes(server, pageFolder)
   server.get('/openapi.json', { schema: { hide: true }, config: { permission: 'public' } }, () => server.swagger())
   await server.ready()

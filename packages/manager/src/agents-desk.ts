@@ -7,6 +7,7 @@ import { type AgentChannel, RequestFailure } from '@dogwatch/inputs'
 import { replaceFile } from '@dogwatch/outputs'
 import { isSharedName, keyLine } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
+import type { AgentInventories } from './agents-inventory.ts'
 import type { AgentRegistry } from './agents-registry.ts'
 
 const configurationName = 'agent.conf'
@@ -17,6 +18,7 @@ export function agentsDesk(
   registry: AgentRegistry,
   channel: AgentChannel,
   answer: (request: AgentsRequest) => Promise<AgentsAnswer>,
+  inventories: AgentInventories,
 ): AgentsDesk {
   const folderOf = (group: string): string => join(home, 'etc/shared', group)
   const fileOf = (group: string, name: string): Buffer | null => {
@@ -25,6 +27,7 @@ export function agentsDesk(
     return existsSync(path) ? readFileSync(path) : null
   }
   return {
+    files: inventories,
     agents: () => [...registry.rows.values()].sort((a, b) => Number(a.id) - Number(b.id)),
     groups: () =>
       registry.groups.names().map((name) => ({

@@ -20,6 +20,7 @@ import {
 import { aesOnly, eventPayload, groupProblem, SenderCounter, withBlowfish } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import { agentsDesk } from './agents-desk.ts'
+import { AgentInventories } from './agents-inventory.ts'
 import { AgentRegistry } from './agents-registry.ts'
 import { recoverSpools, type SpoolJournal, spoolsPath, writeSpools } from './agents-spools.ts'
 import type { AgentRow } from './agents-state.ts'
@@ -95,6 +96,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   let registry: AgentRegistry | null = null
   let channel: AgentChannel | null = null
   let enrolment: EnrolmentServer | null = null
+  let inventories: AgentInventories | null = null
   const syslog: SyslogReceiver[] = []
   let kernelDrops = 0
   const portOf = { agents: null as number | null, enrol: null as number | null }
@@ -120,6 +122,19 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
 
   async function startSecure(first: RemoteConfig): Promise<{ registry: AgentRegistry; channel: AgentChannel }> {
     const { auth, global } = config
+    const kept = new AgentInventories({
+      path: join(home, 'queue/inventory.db'),
+      send: (id, text) => void channel?.send(id, Buffer.from(text, 'utf8')),
+      onTrouble: (problem) => log.error({ problem }, 'queue/inventory.db'),
+    })
+    inventories = kept
+    closers.push(() => kept.close())
+    const tapped: RecordSink = {
+      async put(meta, body) {
+        await sink.put(meta, body)
+        for (const part of body) kept.take(meta.source, part)
+      },
+    }
     let facts: NodeJS.Timeout | null = null
     let factsToldMs = Number.NEGATIVE_INFINITY
     const opened = new AgentRegistry(
@@ -139,7 +154,11 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         reviewToken: options.reviewToken ?? reviewerOf(home, auth.tokenReview),
         notice: ({ agentId, message }) => put(agentId === null ? 'internal' : 'agent', agentId ?? 'manager', message),
         tell: (line, details) => log.info(details, line),
-        forget: (id) => channel?.forget(id),
+        forget: (id) => {
+          channel?.forget(id)
+          // Another agent of this id, or the same one anew, tells all of its files again.
+          kept.clear(id).catch((error: unknown) => log.error({ err: error, agent: id }, 'inventory'))
+        },
         changed: () => {
           // The first change is told at once, since the events of a new agent follow it closely; more of them wait for each other.
           const sinceMs = performance.now() - factsToldMs
@@ -181,7 +200,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         shutdown: (agent) => opened.shutdown(agent, Date.now()),
         refused: (reason, peer, agent) => warn(`agent refused: ${channelRefusals[reason]}`, { peer, agent }),
       },
-      sink,
+      sink: tapped,
       received: opened.received,
       spools,
       nextCounter: () => sender.next(),
@@ -306,9 +325,9 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     listening,
     ports: portOf,
     desk:
-      registry === null || channel === null
+      registry === null || channel === null || inventories === null
         ? null
-        : agentsDesk(options.home, registry, channel, deskAnswers(registry, channel)),
+        : agentsDesk(options.home, registry, channel, deskAnswers(registry, channel), inventories),
     answer: async (request) =>
       registry === null || channel === null
         ? { problem: 'this manager takes no agents: ossec.conf has no <remote> for them', agents: [], groups: [] }

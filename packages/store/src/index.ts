@@ -31,6 +31,15 @@ export { documentOf } from './document-line.ts'
 export type { DuckDbOptions } from './duckdb-store.ts'
 export { StoreError, type StoreErrorCode } from './error.ts'
 export type { FeedFigures } from './feed.ts'
+export {
+  componentOf,
+  type Inventory,
+  type InventoryComponent,
+  type InventoryEntry,
+  type InventoryQuery,
+  type LastScan,
+  openInventory,
+} from './inventory.ts'
 export { isStoreThere, openEmbeddedStore } from './open-store.ts'
 export type { ProcessFigures, StoreSettings } from './process-protocol.ts'
 export { type Deed, openState, type SavedSearch, type State, type User } from './state.ts'

@@ -1,0 +1,130 @@
+/**
+ * The inventories of agents as the manager uses them: messages go to a thread that keeps them, answers to comparisons come back and are sent. In: messages of
+ * agents that are durable in the journal. Out: entries, times of scans. Wrong: what does not fit, or cannot be read, is dropped and counted, and the agent's
+ * next comparison puts it right.
+ */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { parseEvent } from '@dogwatch/protocol'
+import type { InventoryEntry, InventoryQuery, LastScan } from '@dogwatch/store'
+import type { AgentMessage, InventoryRequest, TakeAnswer } from './agents-inventory-worker.ts'
+
+export interface InventoryOptions {
+  /** Path of the database. */
+  readonly path: string
+  /** Sends a control message to an agent. */
+  readonly send: (agent: string, text: string) => void
+  readonly onTrouble: (problem: string) => void
+}
+
+/** Most messages that wait, and their bytes; and most that are taken as one. */
+const waitingMax = 50_000
+const waitingBytesMax = 64 << 20
+const batchMax = 500
+
+export class AgentInventories {
+  /** Messages that changed nothing, by reason. */
+  readonly dropped = { malformed: 0, full: 0, waiting: 0, failed: 0 }
+  readonly #options: InventoryOptions
+  readonly #worker: Worker
+  readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  #waiting: AgentMessage[] = []
+  #waitingBytes = 0
+  #taking: Promise<void> | null = null
+  #next = 0
+  #failure: Error | null = null
+  #isClosing = false
+
+  constructor(options: InventoryOptions) {
+    this.#options = options
+    this.#worker = new Worker(new URL('./agents-inventory-worker.ts', import.meta.url), { workerData: options.path })
+    this.#worker.on('message', ({ n, value, problem }: { n: number; value?: unknown; problem?: string }) => {
+      const pending = this.#pending.get(n)
+      this.#pending.delete(n)
+      if (problem === undefined) pending?.resolve(value)
+      else pending?.reject(new Error(problem))
+    })
+    this.#worker.on('error', (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
+    this.#worker.on('exit', () => this.#fail(new Error('the thread of the inventory has ended')))
+  }
+
+  /** Takes an event of an agent when it is about its files; `body` is as in the journal, with its origin. */
+  take(agent: string, body: Uint8Array): void {
+    const [first, second] = body
+    if ((first !== 0x38 && first !== 0x35) || second !== 0x3a) return
+    const event = parseEvent(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
+    if (event === null) return
+    const location = event.location.toString('latin1')
+    const place = location.slice(location.lastIndexOf('->') + 2)
+    if (!(event.queue === '8' ? place === 'syscheck' : /^(?:syscheck|fim_[a-z_]{1,20})$/.test(place))) return
+    const size = event.message.length
+    if (this.#failure !== null || this.#waiting.length >= waitingMax || this.#waitingBytes + size > waitingBytesMax) {
+      this.dropped.waiting++
+      return
+    }
+    // A copy: the bytes are a part of something larger that is used again.
+    this.#waiting.push({ agent, queue: event.queue, message: Uint8Array.from(event.message) })
+    this.#waitingBytes += size
+    this.#taking ??= this.#takeAll()
+  }
+
+  async find(agent: string, query: InventoryQuery): Promise<{ total: number; entries: readonly InventoryEntry[] }> {
+    return await this.#ask({ kind: 'find', agent, query })
+  }
+
+  async lastScan(agent: string): Promise<LastScan> {
+    return await this.#ask({ kind: 'scan', agent })
+  }
+
+  /** Forgets all that the agent has told. */
+  async clear(agent: string): Promise<void> {
+    await this.#ask({ kind: 'clear', agent })
+  }
+
+  /** Takes in what waits, and ends. */
+  async close(): Promise<void> {
+    if (this.#failure !== null) return
+    if (this.#taking !== null) await this.#taking
+    this.#isClosing = true
+    const ended = once(this.#worker, 'exit')
+    await this.#ask({ kind: 'close' })
+    await ended
+  }
+
+  async #takeAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const messages = this.#waiting.splice(0, batchMax)
+        for (const { message } of messages) this.#waitingBytes -= message.length
+        try {
+          const { answers, malformed, full } = await this.#ask<TakeAnswer>({ kind: 'take', messages })
+          this.dropped.malformed += malformed
+          this.dropped.full += full
+          for (const { agent, text } of answers) this.#options.send(agent, text)
+        } catch (error) {
+          this.dropped.failed += messages.length
+          this.#options.onTrouble(error instanceof Error ? error.message : String(error))
+        }
+      }
+    } finally {
+      this.#taking = null
+    }
+  }
+
+  #ask<T>(request: InventoryRequest): Promise<T> {
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    const n = ++this.#next
+    return new Promise<T>((resolve, reject) => {
+      // What the thread answers is what the request asks for: both are ours.
+      this.#pending.set(n, { resolve: (value) => resolve(value as T), reject })
+      this.#worker.postMessage({ n, request })
+    })
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure === null && !this.#isClosing) this.#options.onTrouble(error.message)
+    this.#failure ??= error
+    for (const { reject } of this.#pending.values()) reject(error)
+    this.#pending.clear()
+  }
+}
