@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -113,6 +113,20 @@ test('without the record of our own file there is no who-data from the audit, an
   const source = audit.source({ healthMs: 20 })
   expect(await source.start()).toMatch(/did not come within 0.02 s/)
   expect([source.isLive, audit.rules]).toEqual([false, []])
+})
+
+test('an auditd that records only later is waited for', async () => {
+  audit.recordsHealth = false
+  const source = audit.source()
+  const started = source.start()
+  const file = join(audit.dir, 'health/file')
+  await vi.waitFor(() => expect(existsSync(file)).toBe(true))
+  rmSync(file)
+  // It is made again, and that is recorded.
+  await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 5000 })
+  audit.record('wazuh_hc', file)
+  expect(await started).toBeNull()
+  await source.close()
 })
 
 test('where the check is not wished, none is made', async () => {

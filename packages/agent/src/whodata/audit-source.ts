@@ -58,6 +58,8 @@ const reconnectsMax = 5
 const reconnectMs = 1000
 /** How long the record of our own file may take, in milliseconds (spec: fim, part 5.1). */
 const healthMs = 10_000
+/** Between two tries of it, in milliseconds. */
+const healthStepMs = 500
 /** After this silence an event is taken as whole, in milliseconds. */
 const silenceMs = 1000
 const unsetId = '4294967295'
@@ -162,17 +164,25 @@ export class AuditSource {
     if (reason !== null) return `no audit rule for ${reason}`
     const file = bytesOf(joinPath(healthFolder, 'file'))
     const limitMs = this.#options.healthMs ?? healthMs
-    const ending = new AbortController()
     try {
-      const arrived = new Promise<boolean>((resolve) => {
-        this.#onHealthy = () => resolve(true)
+      let hasArrived = false
+      const arrived = new Promise<void>((resolve) => {
+        this.#onHealthy = () => {
+          hasArrived = true
+          resolve()
+        }
       })
-      writeFileSync(file, '')
-      const late = sleep(limitMs, false, { signal: ending.signal }).catch(() => false)
-      if (await Promise.race([arrived, late])) return null
+      // Again and again: an auditd that has just started listens before it has the kernel record.
+      for (let leftMs = limitMs; leftMs > 0 && !this.#isClosed; leftMs -= healthStepMs) {
+        writeFileSync(file, '')
+        const ending = new AbortController()
+        const step = sleep(Math.min(leftMs, healthStepMs), undefined, { signal: ending.signal }).catch(() => {})
+        await Promise.race([arrived, step])
+        ending.abort()
+        if (hasArrived) return null
+      }
       return `the record of a file that we made did not come within ${limitMs / 1000} s`
     } finally {
-      ending.abort()
       this.#onHealthy = null
       rmSync(file, { force: true })
       await changeRule('remove', healthFolder, this.#run, healthKey)
