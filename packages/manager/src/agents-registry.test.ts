@@ -224,6 +224,26 @@ describe('the life of an agent', () => {
   })
 })
 
+const jumps: readonly [says: string, jumpMs: number][] = [
+  ['forward by a day', 1440 * minute],
+  ['back by a day', -1440 * minute],
+]
+test.each(jumps)('a clock that is set %s makes nobody silent, and hides nobody who is', async (_says, jumpMs) => {
+  const start = 10_000 * minute
+  const agents = registry({}, start)
+  const agent = await enrolled(agents, { name: 'web' }, start)
+  agents.keepAlive(agent, Buffer.from('Linux - Wazuh v4.14.7\nx merged.mg\n'), '192.0.2.7', start)
+  agents.tick(start, 0)
+  agents.tick(start + minute + jumpMs, minute)
+  expect(agents.rows.get('001')?.status).toBe('active')
+  agents.tick(start + 15 * minute + jumpMs - 1, 15 * minute - 1)
+  expect(agents.rows.get('001')?.status).toBe('active')
+  agents.tick(start + 15 * minute + jumpMs, 15 * minute)
+  expect(agents.rows.get('001')?.status).toBe('disconnected')
+  agents.tick(start + 16 * minute, 16 * minute)
+  expect(notices.filter((notice) => notice.includes('disconnected'))).toHaveLength(1)
+})
+
 test('an agent too old to say its version is let in', async () => {
   const agents = registry()
   const agent = await enrolled(agents, { name: 'web' })

@@ -58,6 +58,8 @@ export interface EnrolmentOutcome {
 
 /** Times of keep-alives go to disk in parts: in how many ticks all of them, and how many at least in one. */
 const touchedTicks = 20
+/** What a clock may be off without being set, milliseconds. */
+const jumpMsMin = 5000
 const touchedMin = 50
 
 export class AgentRegistry implements AgentDirectory {
@@ -72,6 +74,9 @@ export class AgentRegistry implements AgentDirectory {
   readonly #alertsDue = new Map<string, number>()
   /** The last keep-alive of each agent as text: an equal one says nothing new. */
   readonly #lastTexts = new Map<string, string>()
+
+  /** How far the clock is ahead of the steady one; null before the first tick. */
+  #clockMs: number | null = null
 
   constructor(options: RegistryOptions, nowMs: number) {
     const { home, purges } = options
@@ -156,9 +161,11 @@ export class AgentRegistry implements AgentDirectory {
     this.#say(row, 'wazuh-remoted', `ossec: Agent stopped: '${row.name}->${row.registerIp}'.`)
   }
 
-  /** What time alone changes: agents that fall silent, disconnections that become alerts, a changed client.keys. Call it about once a second. */
-  tick(nowMs: number): void {
+  /** What time alone changes: agents that fall silent, disconnections that become alerts, a changed client.keys. Call it about once a second; `steadyMs` is of a clock that
+   * nobody sets. */
+  tick(nowMs: number, steadyMs: number = nowMs): void {
     const { disconnectionTimeS, disconnectionAlertTimeS } = this.#options
+    this.#followClock(nowMs, steadyMs)
     this.#state.flushTouched(Math.max(touchedMin, Math.ceil(this.#state.rows.size / touchedTicks)))
     for (const row of this.#state.rows.values()) {
       if (row.status !== 'active' && row.status !== 'pending') continue
@@ -173,6 +180,18 @@ export class AgentRegistry implements AgentDirectory {
       if (row?.status === 'disconnected')
         this.#say(row, 'wazuh-monitord', `ossec: Agent disconnected: '${row.name}-${row.registerIp}'.`)
     }
+  }
+
+  /** A clock that is set, or a machine that slept, makes no agent silent, and hides no silent one. */
+  #followClock(nowMs: number, steadyMs: number): void {
+    const jumpMs = this.#clockMs === null ? 0 : nowMs - steadyMs - this.#clockMs
+    this.#clockMs = nowMs - steadyMs
+    if (Math.abs(jumpMs) < jumpMsMin) return
+    this.#options.tell('the clock was set', { seconds: Math.round(jumpMs / 1000) })
+    for (const row of this.#state.rows.values())
+      if (row.keepAliveMs !== null && (row.status === 'active' || row.status === 'pending'))
+        this.#state.touch({ ...row, keepAliveMs: row.keepAliveMs + jumpMs })
+    for (const [id, dueMs] of this.#alertsDue) this.#alertsDue.set(id, dueMs + jumpMs)
   }
 
   /** Reads client.keys again when somebody changed it. */

@@ -255,7 +255,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     }
     const checkpoints = setInterval(() => void checkpoint(), checkpointMs)
     closers.push(() => clearInterval(checkpoints))
-    const ticks = setInterval(() => opened.tick(Date.now()), tickMs)
+    const ticks = setInterval(() => opened.tick(Date.now(), performance.now()), tickMs)
     const polls = setInterval(() => opened.refreshKeys(Date.now()), keysPollMs)
     closers.push(() => {
       clearInterval(ticks)

@@ -71,6 +71,10 @@ export interface AgentMetricFigures {
     readonly events: number
     readonly connected: number
     readonly recovered: number
+    readonly keepAlives: number
+    readonly resent: number
+    readonly tlsOpened: number
+    readonly connectionsOpened: number
     readonly refused: Readonly<Record<string, number>>
   } | null
   readonly enrolment: {
@@ -149,6 +153,16 @@ export function createMetrics(sources: MetricSources): Metrics {
   counter('agent_events_total', 'Events among them', [], () => one(agents()?.channel?.events))
   counter('agent_recoveries_total', 'Agents that lost their counters and proved themselves', [], () =>
     one(agents()?.channel?.recovered),
+  )
+  counter('agent_keep_alives_total', 'Keep-alives of agents', [], () => one(agents()?.channel?.keepAlives))
+  counter('agent_resent_events_total', 'Events that an agent sent again though they had come', [], () =>
+    one(agents()?.channel?.resent),
+  )
+  counter('agent_connections_opened_total', 'Connections of agents', [], () =>
+    one(agents()?.channel?.connectionsOpened),
+  )
+  counter('agent_tls_connections_total', 'Those among them that were in TLS', [], () =>
+    one(agents()?.channel?.tlsOpened),
   )
   counter('enrolments_total', 'Requests to enrol, by outcome', ['outcome'], () => {
     const figures = agents()?.enrolment
