@@ -8,10 +8,29 @@ import type { AgentFacts, AgentsDesk, ApiParts } from './parts.ts'
 export const agentIdPattern = '^\\d{3,8}$'
 export const groupPattern = '^[A-Za-z0-9_.-]{1,255}$'
 
+/** The desk; where the manager takes no agents, one on which there is nobody and nothing can be done. */
 export function deskOf({ agents }: ApiParts): AgentsDesk {
-  const desk = agents()
-  if (desk === null) throw new ApiError(400, 'this manager takes no agents: ossec.conf has no <remote> for them', 1705)
-  return desk
+  return agents() ?? emptyDesk
+}
+
+function refuse(): never {
+  throw new ApiError(400, 'this manager takes no agents: ossec.conf has no <remote> for them', 1705)
+}
+
+const emptyDesk: AgentsDesk = {
+  agents: () => [],
+  groups: () => [],
+  key: () => null,
+  add: refuse,
+  remove: () => false,
+  setGroups: refuse,
+  createGroup: async () => refuse(),
+  removeGroup: async () => refuse(),
+  hasGroup: () => false,
+  groupFiles: () => [],
+  groupFile: () => null,
+  putGroupConfiguration: refuse,
+  ask: async () => refuse(),
 }
 
 export function agentItem(agent: AgentFacts): Readonly<Record<string, unknown>> {

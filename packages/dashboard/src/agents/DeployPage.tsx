@@ -102,7 +102,7 @@ function Commands({ text, label }: { readonly text: string; readonly label: stri
     <div className="deploy-commands">
       <div className="deploy-head">
         <h3>{label}</h3>
-        <CopyButton text={text} label={`Copy the commands: ${label}`} />
+        <CopyButton text={text} label="Copy" />
       </div>
       {/* A box that scrolls must be reachable by keyboard. */}
       <pre className="code-block" tabIndex={0}>
