@@ -34,8 +34,8 @@ class Client {
     this.#ca = ca
   }
 
-  ask(method: Method, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> {
-    const payload = body === undefined ? '' : JSON.stringify(body)
+  ask(method: Method, path: string, body?: object | string, headers: Record<string, string> = {}): Promise<Answer> {
+    const payload = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
     return new Promise((resolve, reject) => {
       const asked = request({
         host: '127.0.0.1',
@@ -162,6 +162,31 @@ export async function run(checks: Checks): Promise<void> {
     assert.equal(status, 400)
     assert.deepEqual(objectOf(arrayOf(valueAt(body, 'problems'))[0]).from, 6)
   })
+  await checks.check('ATT&CK, requirements, counters, the log and policies are told', async () => {
+    const techniques = await client.ask('GET', '/mitre/techniques?technique_ids=T1110')
+    assert.equal(valueAt(itemOf(techniques.body), 'name'), 'Brute Force')
+    const requirements = await client.ask('GET', '/rules/requirement/pci_dss?limit=1')
+    assert.equal(typeof itemOf(requirements.body), 'string')
+    const counters = await client.ask('GET', '/manager/stats/analysisd')
+    assert.ok(Number(valueAt(itemOf(counters.body), 'events_processed')) >= 1, counters.text)
+    const log = await client.ask('GET', '/manager/logs/summary')
+    assert.ok(Number(valueAt(itemOf(log.body), 'dogwatch', 'all')) >= 1, log.text)
+    const mine = await client.ask('GET', '/security/users/me/policies')
+    assert.equal(valueAt(mine.body, 'data', 'rbac_mode'), 'white')
+  })
+  await checks.check('ossec.conf is replaced by what is good, and by nothing else', async () => {
+    const path = join(home, 'etc/ossec.conf')
+    const before = readFileSync(path, 'utf8')
+    const type = { 'content-type': 'application/octet-stream' }
+    const bad = await client.ask('PUT', '/manager/configuration', '<ossec_config><global>', type)
+    assert.deepEqual([bad.status, valueAt(bad.body, 'error')], [400, 1908])
+    assert.equal(readFileSync(path, 'utf8'), before)
+    const next = `${before}<!-- written by the API -->\n`
+    const good = await client.ask('PUT', '/manager/configuration', next, type)
+    assert.equal(good.status, 200, good.text)
+    assert.equal(readFileSync(path, 'utf8'), next)
+    assert.equal(readFileSync(`${path}.before`, 'utf8'), before)
+  })
   const reader = new Client(ports.api, caOf(home))
   await checks.check('a reader reads, and is refused the rest', async () => {
     const given = 'Reader-password-1'
@@ -174,6 +199,10 @@ export async function run(checks: Checks): Promise<void> {
       await reader.ask('POST', '/security/users', { username: 'other', password: given }),
       await reader.ask('PUT', '/manager/analysisd/reload'),
       await reader.ask('GET', '/dogwatch/audit'),
+      await reader.ask('PUT', '/manager/configuration', '<ossec_config/>', {
+        'content-type': 'application/octet-stream',
+      }),
+      await reader.ask('GET', '/security/policies'),
     ]
     for (const { status, body } of refused) assert.deepEqual([status, valueAt(body, 'error')], [403, 4000])
   })
