@@ -17,6 +17,8 @@ export interface ApiParts {
   readonly rulesetFiles: () => RulesetFiles
   /** Loads the ruleset anew. */
   readonly reload: () => Promise<{ readonly accepted: boolean; readonly problems: readonly Problem[] }>
+  /** Takes an event in as a log line; resolves when it is durable, throws when there is no room. Absent where none are taken. */
+  readonly putEvent?: (text: string) => Promise<void>
   readonly now: () => number
   readonly log: (level: 'info' | 'warn' | 'error', message: string, facts: object) => void
   /** Lowest level that is an alert. */
@@ -81,6 +83,8 @@ export interface AgentsDesk {
   putGroupConfiguration(group: string, text: Uint8Array): void
   /** Asks a connected agent. */
   ask(id: string, target: string, command: string): Promise<{ readonly text: string } | { readonly problem: string }>
+  /** Has the agent connect anew; false when it is not connected, absent where that cannot be said. */
+  reconnect?(id: string): boolean
   /** What agents have told of their files; absent where that is not kept. */
   readonly files?: FilesDesk
 }

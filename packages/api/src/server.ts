@@ -17,8 +17,10 @@ import fastify, {
   type RawServerDefault,
 } from 'fastify'
 import { agentRoutes } from './agent-routes.ts'
+import { agentStateRoutes } from './agent-state-routes.ts'
 import { attackRoutes } from './attack-routes.ts'
 import { ApiError, apiErrorOf, problemBody } from './error.ts'
+import { eventRoutes } from './event-routes.ts'
 import { groupRoutes } from './group-routes.ts'
 import { countGuesses } from './guesses.ts'
 import { kubernetesRoutes } from './kubernetes-routes.ts'
@@ -196,8 +198,10 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   kubernetesRoutes(server, parts)
   attackRoutes(server)
   agentRoutes(server, parts)
+  agentStateRoutes(server, parts)
   groupRoutes(server, parts)
   syscheckRoutes(server, parts)
+  eventRoutes(server, parts)
   if (pageFolder !== null) pageRoutes(server, pageFolder)
   server.get('/openapi.json', { schema: { hide: true }, config: { permission: 'public' } }, () => server.swagger())
   await server.ready()

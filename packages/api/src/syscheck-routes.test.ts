@@ -46,7 +46,8 @@ const desk: AgentsDesk = {
   groupFiles: () => [],
   groupFile: () => null,
   putGroupConfiguration: () => {},
-  ask: async () => ({ problem: 'gone' }),
+  ask: async (_, target) => (target === 'agent' ? { text: '{"error":0,"data":{"msg_sent":3}}' } : { problem: 'gone' }),
+  reconnect: () => true,
   files: {
     find: async (id, query) => inventory.find(id, query),
     lastScan: async (id) => inventory.lastScan(id),
@@ -110,10 +111,31 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function ask(method: 'GET' | 'DELETE', url: string, as: keyof typeof tokens = 'reader') {
+async function ask(method: 'GET' | 'PUT' | 'DELETE', url: string, as: keyof typeof tokens = 'reader') {
   const answer = await api.server.inject({ method, url, headers: { authorization: `Bearer ${tokens[as]}` } })
   return { status: answer.statusCode, body: answer.json() }
 }
+
+describe('agents when asked', () => {
+  test.each([
+    ['its counters', 'GET', '/agents/001/stats/agent', 'admin', 200, 0],
+    ['one that does not answer', 'GET', '/agents/001/stats/logcollector', 'admin', 400, 1117],
+    ['counters that there are not', 'GET', '/agents/001/stats/com', 'admin', 400, 1101],
+    ['the manager is not asked', 'GET', '/agents/000/stats/agent', 'admin', 400, 1703],
+    ['all as a whole', 'GET', '/agents/summary', 'admin', 200, 0],
+    ['whether it has its files', 'GET', '/agents/001/group/is_sync', 'admin', 200, 0],
+    ['one that there is not', 'GET', '/agents/009/group/is_sync', 'admin', 404, 1701],
+    ['out of all groups', 'DELETE', '/agents/001/group', 'admin', 200, 0],
+    ['out of all groups, by who may not', 'DELETE', '/agents/001/group', 'reader', 403, 4000],
+    ['connect anew', 'PUT', '/agents/reconnect', 'admin', 200, 0],
+    ['connect anew, a part', 'PUT', '/agents/reconnect?agents_list=000,001,009', 'admin', 200, 2],
+    ['connect anew, none', 'PUT', '/agents/reconnect?agents_list=009', 'admin', 200, 1],
+    ['connect anew, by who may not', 'PUT', '/agents/reconnect', 'reader', 403, 4000],
+  ] as const)('%s', async (_, method, url, as, status, error) => {
+    const answer = await ask(method, url, as)
+    expect([answer.status, answer.body.error]).toEqual([status, error])
+  })
+})
 
 describe('files of agents', () => {
   test.each([

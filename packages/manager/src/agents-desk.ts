@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { AgentsDesk } from '@dogwatch/api'
 import { type AgentChannel, RequestFailure } from '@dogwatch/inputs'
 import { replaceFile } from '@dogwatch/outputs'
-import { isSharedName, keyLine } from '@dogwatch/protocol'
+import { isSharedName, keyLine, reconnectPayload } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import type { AgentInventories } from './agents-inventory.ts'
 import type { AgentRegistry } from './agents-registry.ts'
@@ -28,6 +28,7 @@ export function agentsDesk(
   }
   return {
     files: inventories,
+    reconnect: (id) => channel.send(id, reconnectPayload),
     agents: () => [...registry.rows.values()].sort((a, b) => Number(a.id) - Number(b.id)),
     groups: () =>
       registry.groups.names().map((name) => ({
