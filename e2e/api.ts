@@ -144,6 +144,20 @@ export async function run(checks: Checks): Promise<void> {
     const histogram = await client.ask('POST', '/dogwatch/histogram', { by: 'rule.level', query: 'rule.id:110003' })
     assert.equal(valueAt(arrayOf(valueAt(histogram.body, 'data', 'buckets'))[0], 'by', '5'), 1)
   })
+  await checks.check('Kubernetes: who did what to which object, and how much of each', async () => {
+    const { body, text } = await client.ask('POST', '/dogwatch/kubernetes/deeds', { verb: 'create' })
+    const deeds = arrayOf(valueAt(body, 'data', 'deeds')).map(objectOf)
+    assert.deepEqual([deeds.length, deeds[0]?.verb, deeds[0]?.count], [1, 'create', 1], text)
+    const overview = await client.ask('POST', '/dogwatch/kubernetes/overview', {})
+    assert.equal(valueAt(overview.body, 'data', 'counts', 'events'), 1, overview.text)
+  })
+  await checks.check('an event sent to the API is matched as a log line', async () => {
+    const events = ['Nov 24 08:00:00 web sshd[7]: Failed password for root from 192.0.2.7 port 22 ssh2']
+    const sent = await client.ask('POST', '/events', { events })
+    assert.deepEqual([sent.status, valueAt(sent.body, 'error')], [200, 0], sent.text)
+    const found = await search(client, 'location:API-Webhook data.srcip:192.0.2.7', 1)
+    assert.equal(valueAt(found[0], 'source', 'agent', 'id'), '000')
+  })
   await checks.check('opened by its id, and explained', async () => {
     const opened = await client.ask('GET', `/dogwatch/event/${id}`)
     assert.equal(valueAt(opened.body, 'data', 'document', 'source', 'rule', 'id'), '110003')

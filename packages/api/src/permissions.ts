@@ -29,6 +29,7 @@ export const actions = [
   'lists:delete',
   'logtest:run',
   'event:ingest',
+  'event:ingest',
   'search:read',
   'search:save',
   'security:read',

@@ -10,6 +10,7 @@ import { certPaths, ensureCertificates, loadTls } from '@dogwatch/certs'
 import type { Configuration, RulesetFiles } from '@dogwatch/config'
 import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type WebhookTls } from '@dogwatch/inputs'
 import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
+import { eventPayload } from '@dogwatch/protocol'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
 import { type Agents, startAgents } from './agents.ts'
@@ -320,6 +321,11 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
               agents: () => agents.present?.desk ?? null,
               rulesetFiles: () => files.value,
               reload,
+              putEvent: (text) =>
+                journalSink(journal.value).put(
+                  { input: 'internal', source: 'manager', peer: '', arrivalUs: Date.now() * 1000 },
+                  [eventPayload('1', 'API-Webhook', text)],
+                ),
               log: (level, message, facts) => openedLog.value.log[level](facts, message),
               logAlertLevel: config.value.alerts.logAlertLevel,
               managerName: hostname().split('.')[0] ?? 'manager',
