@@ -19,8 +19,6 @@ export interface ApiParts {
   readonly reload: () => Promise<{ readonly accepted: boolean; readonly problems: readonly Problem[] }>
   /** Takes an event in as a log line; resolves when it is durable, throws when there is no room. Absent where none are taken. */
   readonly putEvent?: (text: string) => Promise<void>
-  /** Takes an event in as a log line; resolves when it is durable, throws when there is no room. Absent where none are taken. */
-  readonly putEvent?: (text: string) => Promise<void>
   readonly now: () => number
   readonly log: (level: 'info' | 'warn' | 'error', message: string, facts: object) => void
   /** Lowest level that is an alert. */

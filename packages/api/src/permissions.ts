@@ -29,7 +29,6 @@ export const actions = [
   'lists:delete',
   'logtest:run',
   'event:ingest',
-  'event:ingest',
   'search:read',
   'search:save',
   'security:read',

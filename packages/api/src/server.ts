@@ -17,6 +17,7 @@ import fastify, {
   type RawServerDefault,
 } from 'fastify'
 import { agentRoutes } from './agent-routes.ts'
+import { agentStateRoutes } from './agent-state-routes.ts'
 import { attackRoutes } from './attack-routes.ts'
 import { ApiError, apiErrorOf, problemBody } from './error.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -197,6 +198,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   kubernetesRoutes(server, parts)
   attackRoutes(server)
   agentRoutes(server, parts)
+  agentStateRoutes(server, parts)
   groupRoutes(server, parts)
   syscheckRoutes(server, parts)
   eventRoutes(server, parts)
