@@ -183,15 +183,18 @@ describe('comparison', () => {
   test('whatever both have, the manager has what the agent has in the end, and then one question is enough', () => {
     const rows = fc.dictionary(
       fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom('a', 'b', '/', 'é', '\uFFEE', '\u{1F600}') }),
-      fc.constantFrom('a', 'b', 'c').map((digit) => digit.repeat(40)),
+      fc.constantFrom('a', 'b', 'c'),
       { maxKeys: 30 },
     )
+    // A range's checksum does not hold the keys: a file renamed between its neighbours, inode and all, is the protocol's blind spot. Its event tells it.
+    const summed = (files: Readonly<Record<string, string>>) =>
+      Object.entries(files).map(([key, state]) => [key, sha1(`${key} ${state}`)] as const)
     fc.assert(
       fc.property(rows, rows, (ofManager, ofAgent) => {
         const inventory = openInventory(':memory:')
-        for (const [key, checksum] of Object.entries(ofManager))
+        for (const [key, checksum] of summed(ofManager))
           inventory.put('001', { component: 'fim_file', key, dateS: 0, checksum, attributes: {} }, false)
-        const wanted = new Map(Object.entries(ofAgent))
+        const wanted = new Map(summed(ofAgent))
         synchronise(inventory, wanted)
         const { entries } = inventory.find('001', every)
         expect(new Set(entries.map(({ key }) => key))).toEqual(new Set(wanted.keys()))
