@@ -32,6 +32,7 @@ export const actions = [
   'search:read',
   'search:save',
   'security:read',
+  'security:create',
   'security:create_user',
   'security:update',
   'security:delete',
@@ -90,12 +91,3 @@ export const roles: readonly Role[] = [
 ]
 
 export const administrator = 1
-
-export function roleOf(id: number): Role | null {
-  return roles.find((role) => role.id === id) ?? null
-}
-
-/** Whether one of the roles allows the action. */
-export function isAllowed(roleIds: readonly number[], action: Action): boolean {
-  return roleIds.some((id) => roleOf(id)?.actions.includes(action) === true)
-}

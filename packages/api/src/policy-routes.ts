@@ -1,10 +1,8 @@
-/**
- * What can be allowed, and by which policy (spec: api, part 2). Policies are those of the roles: one each, with all that it allows, on everything. They come
- * with the product and cannot be changed.
- */
+/** What can be allowed, on what, and what whoever asks may (spec: api, part 2). Roles and policies themselves are in role-routes.ts. */
 import { Type } from 'typebox'
-import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
-import { actions, roleOf, roles } from './permissions.ts'
+import { type Access, everything } from './access.ts'
+import { answerSchema, commonQuery, itemsAnswer } from './envelope.ts'
+import { actions } from './permissions.ts'
 import { type ApiServer, askerOf } from './server.ts'
 import { tokenSeconds } from './tokens.ts'
 
@@ -13,33 +11,7 @@ const security = [{ jwt: [] }]
 const response = { 200: answerSchema }
 const querystring = Type.Object(commonQuery)
 
-/** Everything: permissions are not given for parts of a kind. */
-const everything = '*:*:*'
-
-export function policyRoutes(server: ApiServer): void {
-  server.get(
-    '/security/policies',
-    {
-      schema: {
-        tags,
-        security,
-        response,
-        summary: 'Policies, one for each role',
-        querystring: Type.Object(pagingQuery),
-      },
-      config: { permission: 'security:read' },
-    },
-    ({ query }) => {
-      const items = roles.map(({ id, name, actions: allowed }) => ({
-        id,
-        name,
-        policy: { actions: allowed, resources: [everything], effect: 'allow' },
-        roles: [id],
-      }))
-      return listAnswer(items, query, 'Policies were returned')
-    },
-  )
-
+export function policyRoutes(server: ApiServer, access: Access): void {
   server.get(
     '/security/users/me/policies',
     {
@@ -53,7 +25,7 @@ export function policyRoutes(server: ApiServer): void {
       config: { permission: 'user' },
     },
     (request) => {
-      const allowed = new Set(askerOf(request).roles.flatMap((id) => roleOf(id)?.actions ?? []))
+      const allowed = access.actionsOf(askerOf(request).roles)
       const policies = Object.fromEntries([...allowed].map((action) => [action, { [everything]: 'allow' }]))
       return {
         data: { ...policies, rbac_mode: 'white' },
@@ -75,7 +47,10 @@ export function policyRoutes(server: ApiServer): void {
           action,
           {
             resources: [everything],
-            roles: roles.filter(({ actions: allowed }) => allowed.includes(action)).map(({ name }) => name),
+            roles: access
+              .roles()
+              .filter(({ actions: allowed }) => allowed.includes(action))
+              .map(({ name }) => name),
           },
         ]),
       ),

@@ -16,6 +16,7 @@ import fastify, {
   type FastifyRequest,
   type RawServerDefault,
 } from 'fastify'
+import { openAccess } from './access.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { agentStateRoutes } from './agent-state-routes.ts'
 import { attackRoutes } from './attack-routes.ts'
@@ -28,7 +29,7 @@ import { managerRoutes } from './manager-routes.ts'
 import { pageRoutes } from './page-routes.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, randomPassword } from './password.ts'
-import { type Action, administrator, isAllowed } from './permissions.ts'
+import { type Action, administrator } from './permissions.ts'
 import { openRulesetDesk } from './ruleset-desk.ts'
 import { rulesetRoutes } from './ruleset-routes.ts'
 import { searchRoutes } from './search-routes.ts'
@@ -110,6 +111,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   const tokens = await openTokens(parts.state, parts.now)
   const guesses = countGuesses(parts.now)
   const desk = openRulesetDesk(parts)
+  const access = openAccess(parts.state)
 
   server.decorateRequest('asker', null)
   server.decorateRequest('auditNote', '')
@@ -168,7 +170,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
       throw new ApiError(401, token === undefined ? 'No authorization token provided' : 'Invalid token')
     }
     request.asker = user
-    if (permission !== 'user' && !isAllowed(user.roles, permission)) {
+    if (permission !== 'user' && !access.actionsOf(user.roles).has(permission)) {
       throw new ApiError(403, `Permission denied: this needs ${permission}`, 4000)
     }
   })
@@ -191,7 +193,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   )
 
   sessionRoutes(server, { parts, tokens, guesses })
-  userRoutes(server, { parts, tokens })
+  userRoutes(server, { parts, tokens, access })
   managerRoutes(server, parts)
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })

@@ -1,12 +1,14 @@
 /** Users, roles, and the log of what users did. */
 import type { User } from '@dogwatch/store'
 import { Type } from 'typebox'
+import { type Access, customIdMin } from './access.ts'
 import { answerSchema, apiTime, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, passwordLengthMax, passwordProblem } from './password.ts'
-import { administrator, roleOf, roles } from './permissions.ts'
+import { administrator } from './permissions.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { roleRoutes } from './role-routes.ts'
 import { type ApiServer, askerOf } from './server.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -15,9 +17,12 @@ const security = [{ jwt: [] }]
 const response = { 200: answerSchema }
 const idSchema = Type.Object({ user_id: Type.Integer({ minimum: 1, maximum: 1e9 }) })
 const password = Type.String({ minLength: 1, maxLength: passwordLengthMax })
-const roleIds = Type.Array(Type.Integer({ minimum: 1, maximum: 1000 }), { maxItems: 20 })
+const roleIds = Type.Array(Type.Integer({ minimum: 1, maximum: 1e9 }), { maxItems: 20 })
 
-export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiParts; readonly tokens: Tokens }): void {
+export function userRoutes(
+  server: ApiServer,
+  { parts, access }: { readonly parts: ApiParts; readonly tokens: Tokens; readonly access: Access },
+): void {
   const { state } = parts
 
   server.get(
@@ -45,29 +50,13 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
     },
     (request) => {
       const user = askerOf(request)
-      const allowed = [...new Set(user.roles.flatMap((id) => roleOf(id)?.actions ?? []))]
+      const allowed = [...access.actionsOf(user.roles)]
       return itemsAnswer([{ ...userItem(user), actions: allowed }], 'Current user information was returned')
     },
   )
 
-  server.get(
-    '/security/roles',
-    {
-      schema: {
-        tags,
-        security,
-        response,
-        summary: 'Roles, and what each allows',
-        querystring: Type.Object(pagingQuery),
-      },
-      config: { permission: 'security:read' },
-    },
-    ({ query }) => {
-      return listAnswer(roles, query, 'Roles were returned')
-    },
-  )
-
-  policyRoutes(server)
+  policyRoutes(server, access)
+  roleRoutes(server, parts, access)
 
   server.post(
     '/security/users',
@@ -124,7 +113,7 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
       const { password: given, roles: wanted, disabled } = request.body
       request.auditNote = before.name
       // Whoever may change users still cannot become, or lock out, an administrator.
-      if (before.roles.includes(administrator)) checkRoles(asker, [administrator])
+      checkHeld(asker, before)
       if (given !== undefined) checkPassword(given)
       if (wanted !== undefined) checkRoles(asker, wanted)
       const losesAdministrator = (wanted !== undefined && !wanted.includes(administrator)) || disabled === true
@@ -176,10 +165,57 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
       const user = known(request.params.user_id)
       request.auditNote = user.name
       if (user.id === askerOf(request).id) throw new ApiError(400, 'nobody removes themselves', 5008)
-      if (user.roles.includes(administrator)) checkRoles(askerOf(request), [administrator])
+      checkHeld(askerOf(request), user)
       keepOneAdministrator(user.id)
       state.removeUser(user.id)
       return itemsAnswer([userItem(user)], 'User was successfully deleted')
+    },
+  )
+
+  const links = {
+    tags,
+    security,
+    response,
+    params: idSchema,
+    querystring: Type.Object({
+      ...commonQuery,
+      role_ids: Type.String({ pattern: '^[0-9]{1,9}(,[0-9]{1,9}){0,19}$', description: 'Ids, with commas' }),
+    }),
+  }
+  server.post(
+    '/security/users/:user_id/roles',
+    {
+      schema: { ...links, summary: 'Give roles to a user, whose tokens end' },
+      config: { permission: 'security:update' },
+    },
+    (request) => {
+      const user = known(request.params.user_id)
+      request.auditNote = user.name
+      const wanted = request.query.role_ids.split(',').map(Number)
+      const both = wanted.filter((id) => user.roles.includes(id))
+      if (both.length > 0) throw new ApiError(400, `${user.name} has the role ${both[0]} already`, 4017)
+      checkHeld(askerOf(request), user)
+      checkRoles(askerOf(request), wanted)
+      const changed = state.changeUser(user.id, { roles: [...user.roles, ...new Set(wanted)] })
+      return itemsAnswer(changed === null ? [] : [userItem(changed)], 'All roles were linked to user')
+    },
+  )
+  server.delete(
+    '/security/users/:user_id/roles',
+    {
+      schema: { ...links, summary: 'Take roles from a user, whose tokens end' },
+      config: { permission: 'security:update' },
+    },
+    (request) => {
+      const user = known(request.params.user_id)
+      request.auditNote = user.name
+      const unwanted = request.query.role_ids.split(',').map(Number)
+      const missing = unwanted.filter((id) => !user.roles.includes(id))
+      if (missing.length > 0) throw new ApiError(400, `${user.name} has no role ${missing[0]}`, 4016)
+      checkHeld(askerOf(request), user)
+      if (unwanted.includes(administrator)) keepOneAdministrator(user.id)
+      const changed = state.changeUser(user.id, { roles: user.roles.filter((id) => !unwanted.includes(id)) })
+      return itemsAnswer(changed === null ? [] : [userItem(changed)], 'All roles were unlinked from user')
     },
   )
 
@@ -216,19 +252,33 @@ export function userRoutes(server: ApiServer, { parts }: { readonly parts: ApiPa
       throw new ApiError(400, 'this is the last administrator; make another one first', 5004)
     }
   }
+
+  /** Only an administrator makes administrators; a role that was made is given by whoever may all that it allows; ids must be those of roles. */
+  function checkRoles(asker: User, wanted: readonly number[]): void {
+    const held = access.actionsOf(asker.roles)
+    for (const id of wanted) {
+      const role = access.role(id)
+      if (role === null) throw new ApiError(400, `there is no role ${id}`, 4002)
+      if (id >= customIdMin && !role.actions.every((action) => held.has(action)))
+        throw new ApiError(403, `Permission denied: ${role.name} allows more than you may`, 4000)
+    }
+    if (wanted.includes(administrator) && !asker.roles.includes(administrator)) {
+      throw new ApiError(403, 'Permission denied: only an administrator changes administrators', 4000)
+    }
+  }
+
+  /** Whoever takes a user over may what the user may: so nobody changes those who may more. */
+  function checkHeld(asker: User, user: User): void {
+    checkRoles(
+      asker,
+      user.roles.filter((id) => id === administrator || (id >= customIdMin && access.role(id) !== null)),
+    )
+  }
 }
 
 function checkPassword(given: string): void {
   const problem = passwordProblem(given)
   if (problem !== null) throw new ApiError(400, problem, 5007)
-}
-
-/** Only an administrator makes administrators; ids must be those of roles. */
-function checkRoles(asker: User, wanted: readonly number[]): void {
-  for (const id of wanted) if (roleOf(id) === null) throw new ApiError(400, `there is no role ${id}`, 4002)
-  if (wanted.includes(administrator) && !asker.roles.includes(administrator)) {
-    throw new ApiError(403, 'Permission denied: only an administrator changes administrators', 4000)
-  }
 }
 
 /** The one shape in which a user leaves; the hash never does. */

@@ -78,7 +78,38 @@ test('a file of a later version is refused', () => {
   database.close()
   expect(() => openState(path())).toThrow(/version 99/)
   const again = new DatabaseSync(path())
-  again.exec('PRAGMA user_version = 1')
+  again.exec('PRAGMA user_version = 2')
   again.close()
   state = openState(path())
+})
+
+test('roles and policies that were made have ids of their own, and leave whoever had them', () => {
+  const policy = state.putPolicy({ name: 'p', content: '{}' })
+  expect(policy).toEqual({ id: 100, name: 'p', content: '{}' })
+  const role = state.putRole({ name: 'r', policies: [100, 2] })
+  expect(role).toEqual({ id: 100, name: 'r', policies: [100, 2] })
+  expect([state.putRole({ name: 'r', policies: [] }), state.putPolicy({ name: 'p', content: '' })]).toEqual([
+    null,
+    null,
+  ])
+  expect(state.putRole({ name: 's', policies: [100] }, 100)).toEqual({ id: 100, name: 's', policies: [100] })
+  expect(state.putRole({ name: 't', policies: [] }, 777)).toBeNull()
+  const user = state.addUser({ ...jane, roles: [2, 100] })
+  reopen()
+  expect([state.removePolicy(100), state.removePolicy(100)]).toEqual([true, false])
+  expect(state.roles()).toEqual([{ id: 100, name: 's', policies: [] }])
+  expect([state.removeRole(100), state.removeRole(100)]).toEqual([true, false])
+  expect(state.user(user?.id ?? 0)).toMatchObject({ roles: [2], tokenEpoch: 1 })
+  expect(state.putRole({ name: 's', policies: [] })?.id).toBe(101)
+})
+
+test('a file of the first version is taken further, with what is in it', () => {
+  state.addUser(jane)
+  state.close()
+  const database = new DatabaseSync(path())
+  database.exec(`DROP TABLE roles; DROP TABLE policies; PRAGMA user_version = 1`)
+  database.close()
+  state = openState(path())
+  expect(state.users()).toMatchObject([jane])
+  expect(state.putRole({ name: 'r', policies: [] })?.id).toBe(100)
 })

@@ -24,6 +24,22 @@ export interface User {
 export type NewUser = Pick<User, 'name' | 'passwordHash' | 'roles' | 'createdMs'>
 export type UserChange = Partial<Pick<User, 'passwordHash' | 'roles' | 'isDisabled'>>
 
+/** A role that somebody made; its id is 100 or above. */
+export interface CustomRole {
+  readonly id: number
+  readonly name: string
+  /** Ids, in the order in which they count. */
+  readonly policies: readonly number[]
+}
+
+/** A policy that somebody made; its id is 100 or above. */
+export interface CustomPolicy {
+  readonly id: number
+  readonly name: string
+  /** JSON that the API wrote: actions, resources, effect. */
+  readonly content: string
+}
+
 export interface SavedSearch {
   readonly id: number
   readonly name: string
@@ -54,6 +70,16 @@ export interface State {
   changeUser(id: number, change: UserChange): User | null
   endTokens(id: number): void
   removeUser(id: number): boolean
+  roles(): CustomRole[]
+  /** Makes a role, or changes the one of that id. Null when another has the name, or there is none of that id. */
+  putRole(role: Omit<CustomRole, 'id'>, id?: number): CustomRole | null
+  /** Takes it from its users too; their tokens end. */
+  removeRole(id: number): boolean
+  policies(): CustomPolicy[]
+  /** As `putRole`. */
+  putPolicy(policy: Omit<CustomPolicy, 'id'>, id?: number): CustomPolicy | null
+  /** Takes it from its roles too. */
+  removePolicy(id: number): boolean
   searches(): SavedSearch[]
   /** Makes one, or replaces the owner's of that name. */
   saveSearch(search: Omit<SavedSearch, 'id'>): SavedSearch
@@ -85,6 +111,10 @@ const migrations: readonly string[] = [
      id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, user TEXT NOT NULL, address TEXT NOT NULL,
      method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL, note TEXT NOT NULL) STRICT;
    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+  // Ids below 100 are those of the roles and policies that come with the product.
+  `CREATE TABLE roles (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, policies TEXT NOT NULL) STRICT;
+   CREATE TABLE policies (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, content TEXT NOT NULL) STRICT;
+   INSERT INTO sqlite_sequence (name, seq) VALUES ('roles', 99), ('policies', 99);`,
 ]
 
 type Row = Readonly<Record<string, unknown>>
@@ -104,7 +134,49 @@ export function openState(path: string): State {
   const user = (id: number): User | null => all('SELECT * FROM users WHERE id = ?', id).map(userOf)[0] ?? null
   const userNamed = (name: string): User | null =>
     all('SELECT * FROM users WHERE name = ?', name).map(userOf)[0] ?? null
+  /** Null when another row has the name, or there is none of that id. */
+  const putNamed = (
+    table: 'roles' | 'policies',
+    member: string,
+    name: string,
+    value: string,
+    id?: number,
+  ): Row | null => {
+    const [same] = all(`SELECT id FROM ${table} WHERE name = ?`, name)
+    if (same !== undefined && Number(same.id) !== id) return null
+    const rows =
+      id === undefined
+        ? all(`INSERT INTO ${table} (name, ${member}) VALUES (?, ?) RETURNING *`, name, value)
+        : all(`UPDATE ${table} SET name = ?, ${member} = ? WHERE id = ? RETURNING *`, name, value, id)
+    return rows[0] ?? null
+  }
   return {
+    roles: () => all('SELECT * FROM roles ORDER BY id').map(roleOf),
+    putRole({ name, policies }, id) {
+      const row = putNamed('roles', 'policies', name, JSON.stringify(policies), id)
+      return row === null ? null : roleOf(row)
+    },
+    removeRole(id) {
+      for (const { id: holder, roles } of all('SELECT * FROM users').map(userOf)) {
+        if (!roles.includes(id)) continue
+        const kept = JSON.stringify(roles.filter((role) => role !== id))
+        run('UPDATE users SET roles = ?, token_epoch = token_epoch + 1 WHERE id = ?', kept, holder)
+      }
+      return run('DELETE FROM roles WHERE id = ?', id).changes > 0
+    },
+    policies: () => all('SELECT * FROM policies ORDER BY id').map(policyOf),
+    putPolicy({ name, content }, id) {
+      const row = putNamed('policies', 'content', name, content, id)
+      return row === null ? null : policyOf(row)
+    },
+    removePolicy(id) {
+      for (const { id: role, policies } of all('SELECT * FROM roles').map(roleOf)) {
+        if (!policies.includes(id)) continue
+        const kept = JSON.stringify(policies.filter((policy) => policy !== id))
+        run('UPDATE roles SET policies = ? WHERE id = ?', kept, role)
+      }
+      return run('DELETE FROM policies WHERE id = ?', id).changes > 0
+    },
     users: () => all('SELECT * FROM users ORDER BY id').map(userOf),
     user,
     userNamed,
@@ -186,6 +258,19 @@ function userOf(row: Row): User {
     createdMs: Number(row.created_ms),
     tokenEpoch: Number(row.token_epoch),
   }
+}
+
+function roleOf(row: Row): CustomRole {
+  const policies: unknown = JSON.parse(textOf(row.policies))
+  return {
+    id: Number(row.id),
+    name: textOf(row.name),
+    policies: Array.isArray(policies) ? policies.filter((policy) => typeof policy === 'number') : [],
+  }
+}
+
+function policyOf(row: Row): CustomPolicy {
+  return { id: Number(row.id), name: textOf(row.name), content: textOf(row.content) }
 }
 
 function searchOf(row: Row): SavedSearch {
