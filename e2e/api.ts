@@ -220,6 +220,24 @@ export async function run(checks: Checks): Promise<void> {
     ]
     for (const { status, body } of refused) assert.deepEqual([status, valueAt(body, 'error')], [403, 4000])
   })
+  await checks.check('a role of one’s own allows what its policy does, at once', async () => {
+    const policy = { actions: ['security:read'], resources: ['*:*:*'], effect: 'allow' }
+    const put = await client.ask('POST', '/security/policies', { name: 'sees-users', policy })
+    const made = await client.ask('POST', '/security/roles', { name: 'sees-users' })
+    const [policyId, roleId] = [put, made].map(({ body }) => String(valueAt(itemOf(body), 'id')))
+    const me = await reader.ask('GET', '/security/users/me')
+    const user = String(valueAt(itemOf(me.body), 'id'))
+    const given = await client.ask('POST', `/security/users/${user}/roles?role_ids=${roleId}`)
+    assert.equal(given.status, 200, given.text)
+    assert.equal((await reader.login('reader', 'Reader-password-1')).status, 200)
+    assert.equal((await reader.ask('GET', '/security/users')).status, 403)
+    const linked = await client.ask('POST', `/security/roles/${roleId}/policies?policy_ids=${policyId}`)
+    assert.equal(linked.status, 200, linked.text)
+    assert.equal((await reader.ask('GET', '/security/users')).status, 200)
+    const unlinked = await client.ask('DELETE', `/security/roles/${roleId}/policies?policy_ids=${policyId}`)
+    assert.equal(unlinked.status, 200, unlinked.text)
+    assert.equal((await reader.ask('GET', '/security/users')).status, 403)
+  })
   await checks.check('what was done and refused is in the audit log', async () => {
     const { body } = await client.ask('GET', '/dogwatch/audit')
     const deeds = arrayOf(valueAt(body, 'data', 'affected_items')).map(objectOf)
