@@ -158,6 +158,14 @@ export async function run(checks: Checks): Promise<void> {
     const found = await search(client, 'location:API-Webhook data.srcip:192.0.2.7', 1)
     assert.equal(valueAt(found[0], 'source', 'agent', 'id'), '000')
   })
+  await checks.check('counters by hour, of the channel of agents, and of drops', async () => {
+    const hourly = await client.ask('GET', '/manager/stats/hourly')
+    assert.equal(arrayOf(valueAt(itemOf(hourly.body), 'averages')).length, 24, hourly.text)
+    for (const path of ['/manager/stats/weekly', '/manager/stats/remoted', '/dogwatch/drops']) {
+      const { status, text } = await client.ask('GET', path)
+      assert.equal(status, 200, `${path}: ${text}`)
+    }
+  })
   await checks.check('opened by its id, and explained', async () => {
     const opened = await client.ask('GET', `/dogwatch/event/${id}`)
     assert.equal(valueAt(opened.body, 'data', 'document', 'source', 'rule', 'id'), '110003')

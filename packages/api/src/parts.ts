@@ -106,4 +106,22 @@ export interface ManagerFacts {
   status(): Readonly<Record<string, 'running' | 'stopped' | 'failed'>>
   /** Counters by name. */
   counters(): Readonly<Record<string, number>>
+  /** Counters with more to them; absent where nothing counts so. */
+  details?(): ManagerDetails
+}
+
+export interface ManagerDetails {
+  /** Events that were dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>
+  /** The channel of agents; null where none are taken. */
+  readonly channel:
+    | ({
+        readonly connected: number
+        readonly events: number
+        readonly keepAlives: number
+        readonly messages: number
+        readonly bytes: number
+        readonly refused: Readonly<Record<string, number>>
+      } & Readonly<Record<string, unknown>>)
+    | null
 }

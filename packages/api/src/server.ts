@@ -34,6 +34,7 @@ import { openRulesetDesk } from './ruleset-desk.ts'
 import { rulesetRoutes } from './ruleset-routes.ts'
 import { searchRoutes } from './search-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
+import { statsRoutes } from './stats-routes.ts'
 import { syscheckRoutes } from './syscheck-routes.ts'
 import { openTokens } from './tokens.ts'
 import { userRoutes } from './user-routes.ts'
@@ -195,6 +196,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   sessionRoutes(server, { parts, tokens, guesses })
   userRoutes(server, { parts, tokens, access })
   managerRoutes(server, parts)
+  statsRoutes(server, parts)
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
   kubernetesRoutes(server, parts)

@@ -21,6 +21,7 @@ export interface ApiPartOptions {
   readonly version: string
   readonly status: ApiParts['manager']['status']
   readonly counters: ApiParts['manager']['counters']
+  readonly details: NonNullable<ApiParts['manager']['details']>
   readonly parts: Omit<ApiParts, 'state' | 'manager' | 'now'>
 }
 
@@ -36,11 +37,12 @@ export async function startApi({
   version,
   status,
   counters,
+  details,
   parts,
 }: ApiPartOptions): Promise<ApiPart> {
   const state = openState(join(home, 'queue/state.db'))
   try {
-    const manager = { home, version, uuid: uuidOf(state), status, counters }
+    const manager = { home, version, uuid: uuidOf(state), status, counters, details }
     const api = await createApi({ tls, pageFolder, parts: { ...parts, state, manager, now: Date.now } })
     const listened = await api.listen(bind, port).catch(async (error: unknown) => {
       await api.close()

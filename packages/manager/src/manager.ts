@@ -314,6 +314,10 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             version: version(),
             status: partsStatus,
             counters: () => status().counters,
+            details: () => {
+              const channel = agents.present?.figures().channel ?? null
+              return { drops: { ...figures()?.drops }, channel: channel === null ? null : { ...channel } }
+            },
             parts: {
               store: () => store.present?.store ?? null,
               storeTrouble: () => store.present?.trouble() ?? null,
