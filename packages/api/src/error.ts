@@ -61,7 +61,17 @@ export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') {
     const status = error.statusCode
     if (status >= 400 && status < 500)
-      return new ApiError(status, error.message.slice(0, 500), status === 429 ? 6001 : null)
+      return new ApiError(status, error.message.slice(0, 500), status === 429 ? 6001 : pagingCode(error))
   }
   return new ApiError(500, 'something went wrong inside; the log of the manager says what', 1000)
+}
+
+/** Wazuh's codes for what is wrong with the page of a list; null for other parameters. */
+function pagingCode(error: Error): number | null {
+  if (!('validationContext' in error) || error.validationContext !== 'querystring') return null
+  const [first]: readonly unknown[] = 'validation' in error && Array.isArray(error.validation) ? error.validation : []
+  if (typeof first !== 'object' || first === null || !('instancePath' in first) || !('keyword' in first)) return null
+  if (first.instancePath === '/offset') return 1400
+  if (first.instancePath !== '/limit') return null
+  return first.keyword === 'maximum' ? 1405 : first.keyword === 'minimum' ? 1406 : 1401
 }
