@@ -26,10 +26,12 @@ import { groupRoutes } from './group-routes.ts'
 import { countGuesses } from './guesses.ts'
 import { kubernetesRoutes } from './kubernetes-routes.ts'
 import { managerRoutes } from './manager-routes.ts'
+import { nodeRoutes } from './node-routes.ts'
 import { pageRoutes } from './page-routes.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, randomPassword } from './password.ts'
 import { type Action, administrator } from './permissions.ts'
+import { requestsPerMinute, userRequestsPerMinute } from './rates.ts'
 import { openRulesetDesk } from './ruleset-desk.ts'
 import { rulesetRoutes } from './ruleset-routes.ts'
 import { searchRoutes } from './search-routes.ts'
@@ -89,10 +91,6 @@ export interface Api {
 /** Bounds of a request. */
 const bodyLengthMax = 2 << 20
 const requestMsMax = 30_000
-/** Requests of one address in a minute (spec: api, part 1). */
-const requestsPerMinute = 300
-/** And of one logged-in user at one address: a page with a dozen charts, refreshed every few seconds. */
-const userRequestsPerMinute = 1200
 const firstUser = 'admin'
 
 export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise<Api> {
@@ -197,6 +195,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   userRoutes(server, { parts, tokens, access })
   managerRoutes(server, parts)
   statsRoutes(server, parts)
+  nodeRoutes(server, parts)
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
   kubernetesRoutes(server, parts)
