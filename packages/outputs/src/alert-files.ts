@@ -119,6 +119,11 @@ export class AlertFiles {
     return Object.fromEntries(this.#files.map(({ kind, file }) => [kind, file.length]))
   }
 
+  /** Files without lines become those of the day of `timeMs`: to be said before the first lines are held back, or the next midnight would not part them. */
+  beginDay(timeMs: number): void {
+    if (this.#day === '') this.#startDay(timeMs)
+  }
+
   /**
    * Does an event of this time belong to another day's files? Then flush, `rotate` and make a checkpoint before `write`. An event that is a little
    * older than the day (senders overlap at midnight) goes into the current files; only a clock set back by more than a day goes back.

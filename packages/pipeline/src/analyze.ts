@@ -199,6 +199,7 @@ async function threaded(options: AnalyzeOptions, settings: EngineSettings, sourc
             feed()
           })
         pool.onFailure = reject
+        pool.onSkipped = (_record, reason) => reject(new Error(`lines that no worker survives: ${reason}`))
         step(feed)
       })
     } finally {

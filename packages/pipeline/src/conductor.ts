@@ -91,7 +91,7 @@ export class Conductor {
     checkpointFailures: 0,
     tornLines: 0,
     sealedDays: 0,
-    skippedJobs: 0,
+    skippedRecords: 0,
     restarts: 0,
   }
 
@@ -208,10 +208,9 @@ export class Conductor {
       this.#dispatch()
     }
     pool.onFailure = (error) => this.#tell({ kind: 'failed', message: error.message })
-    pool.onSkipped = (job, reason) => {
-      this.#incidents.skippedJobs += 1
-      const record = job.kind === 'records' ? (job.refs[0]?.sequence ?? 0) : 0
-      this.#own(ownEventBody({ event: 'record_skipped', record, reason: reason.slice(0, 500) }))
+    pool.onSkipped = (record, reason) => {
+      this.#incidents.skippedRecords += 1
+      this.#own(ownEventBody({ event: 'record_skipped', record: record ?? 0, reason: reason.slice(0, 500) }))
     }
   }
 
@@ -239,6 +238,7 @@ export class Conductor {
   #consume(): void {
     if (this.#failure) return
     for (let part = this.#reorder.peek(); part !== null; part = this.#reorder.peek()) {
+      if (part.batch !== null) this.#files.beginDay(part.timeMs)
       if (part.batch !== null && this.#files.needsRotation(part.timeMs) && !this.#rotate(part.timeMs)) return
       this.#reorder.take()
       this.#stage.consume(part)

@@ -3,8 +3,8 @@
  *
  * In: jobs in order, each given to the worker with the least to do. Out: `onPart`, parts of a job in order, jobs in any order; the owner calls
  * `taken` when it is done with one, which is the workers' back-pressure. Wrong: a ruleset with errors rejects `start` (`RulesetRefused`); a worker that dies takes its
- * jobs with it to the next one, which leaves out what was delivered; a record that kills three workers is passed over and reported by `onSkipped`; a pool
- * that cannot make workers any more calls `onFailure`.
+ * jobs with it to the next one, which leaves out what was delivered and does the job record by record; a record that kills three workers is passed over and
+ * reported by `onSkipped`, its neighbours are done; a pool that cannot make workers any more calls `onFailure`.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { AgentFacts, RulesetSources } from '@dogwatch/engine'
@@ -43,8 +43,12 @@ interface OpenJob {
   readonly job: MatchJob
   /** Events delivered so far. */
   events: number
-  /** Workers that died over it. */
+  /** Records delivered whole so far. */
+  recordsDone: number
+  /** Workers that died over it since then. */
   deaths: number
+  /** A worker died over it, so it is done record by record. */
+  isStepwise: boolean
 }
 
 interface Seat {
@@ -71,8 +75,8 @@ const barrenRestartsMax = 10
 export class MatchPool {
   onPart: (part: MatchPart) => void = () => {}
   onFailure: (error: Error) => void = () => {}
-  /** A record was passed over. */
-  onSkipped: (job: MatchJob, reason: string) => void = () => {}
+  /** A record was passed over, by its sequence; of a file, a whole piece (`null`). */
+  onSkipped: (record: number | null, reason: string) => void = () => {}
   restarts = 0
   problems: readonly Problem[] = []
   readonly #options: MatchPoolOptions
@@ -112,7 +116,7 @@ export class MatchPool {
   }
 
   dispatch(job: MatchJob): void {
-    this.#give({ job, events: 0, deaths: 0 })
+    this.#give(fresh(job))
   }
 
   /** The owner is done with a part: its batch goes back to the worker and must not be looked at any more. */
@@ -209,6 +213,11 @@ export class MatchPool {
     const [open] = seat.jobs
     if (!open || open.job.job !== part.job) return
     open.events += part.count
+    if (part.recordsDone > open.recordsDone) {
+      open.recordsDone = part.recordsDone
+      open.deaths = 0
+      if (open.isStepwise) this.#barrenRestarts = 0
+    }
     if (part.isLast) {
       seat.jobs.shift()
       this.#barrenRestarts = 0
@@ -220,9 +229,7 @@ export class MatchPool {
   #give(open: OpenJob): void {
     const seat = this.#seats.reduce((least, each) => (each.jobs.length < least.jobs.length ? each : least))
     if (seat.jobs.length === 0) seat.stillSinceMs = Date.now()
-    seat.jobs.push(open)
-    const job: MatchJob = { ...open.job, fromEvent: open.events }
-    post(seat, { kind: 'job', job })
+    hand(seat, open)
   }
 
   #findHung(): void {
@@ -253,40 +260,62 @@ export class MatchPool {
     }
     const jobs = seat.jobs
     const [atWork] = jobs
-    if (atWork) atWork.deaths += 1
+    // One that never got ready died of something else than its job.
+    if (atWork && seat.isReady) {
+      atWork.deaths += 1
+      atWork.isStepwise = true
+    }
     seat.jobs = []
     const next = this.#seat(
       () => {},
       () => {},
     )
     this.#seats[place] = next
+    const fatal = jobs.filter(({ deaths }) => deaths >= deathsMax)
     for (const open of jobs) {
-      if (open.deaths >= deathsMax) this.#skip(open, error)
-      else {
-        next.jobs.push(open)
-        post(next, { kind: 'job', job: { ...open.job, fromEvent: open.events } })
-      }
+      const todo = fatal.includes(open) ? behindRecord(open) : open
+      if (todo !== null) hand(next, todo)
     }
+    for (const open of fatal) this.#skip(open, error)
   }
 
-  /** Passes a job over: what was delivered of it stays, and it counts as done. */
-  #skip({ job }: OpenJob, error: Error): void {
-    this.onSkipped(job, error.message)
-    const endsRecord = job.kind === 'records' ? (job.refs.at(-1)?.sequence ?? 0) : 0
+  /** Passes over the record at which a job stands: what was delivered of it stays, and it counts as done. */
+  #skip(open: OpenJob, error: Error): void {
+    const { job, recordsDone } = open
+    const record = job.kind === 'records' ? (job.refs[recordsDone]?.sequence ?? 0) : null
+    this.onSkipped(record, error.message)
     this.onPart({
       job: job.job,
-      isLast: true,
+      isLast: behindRecord(open) === null,
       batch: null,
       count: 0,
       timeMs: 0,
       keys: null,
-      endsRecord,
+      endsRecord: record ?? 0,
+      recordsDone: 0,
       quarantined: [],
       runaways: [],
-      lostRecords: job.kind === 'records' ? job.refs.length : 0,
+      lostRecords: job.kind === 'records' ? 1 : 0,
       oversizeEvents: 0,
     })
   }
+}
+
+function fresh(job: MatchJob): OpenJob {
+  return { job, events: 0, recordsDone: 0, deaths: 0, isStepwise: false }
+}
+
+/** What is left of a job behind the record at which it stands; null when that was its last. */
+function behindRecord({ job, recordsDone }: OpenJob): OpenJob | null {
+  if (job.kind !== 'records' || recordsDone + 1 >= job.refs.length) return null
+  return fresh({ ...job, refs: job.refs.slice(recordsDone + 1), fromEvent: 0 })
+}
+
+/** Puts a job behind those that a worker has. */
+function hand(seat: Seat, open: OpenJob): void {
+  seat.jobs.push(open)
+  const { job, events: fromEvent, isStepwise } = open
+  post(seat, { kind: 'job', job: job.kind === 'records' ? { ...job, fromEvent, isStepwise } : { ...job, fromEvent } })
 }
 
 function post({ worker }: Seat, message: ToMatchWorker): void {

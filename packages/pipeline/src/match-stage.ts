@@ -33,6 +33,8 @@ export interface RecordsJob {
   readonly refs: readonly RecordRef[]
   /** Leave out so many events: they were delivered by a worker that is gone. */
   readonly fromEvent: number
+  /** Hand out a part behind each record, so that it shows over which one a worker dies. */
+  readonly isStepwise?: boolean
 }
 
 export interface LinesJob {
@@ -62,6 +64,8 @@ export interface MatchPart {
   readonly keys: Uint32Array | null
   /** Sequence of the record that ends exactly behind this part; 0 inside a record. */
   readonly endsRecord: number
+  /** So many of the job's records are handed out whole, with this part. */
+  readonly recordsDone: number
   readonly quarantined: readonly QuarantinedItem[]
   readonly runaways: readonly Runaway[]
   /** Records that could not be read, and events too long. */
@@ -114,6 +118,7 @@ export class MatchStage {
   #oversizeEvents = 0
   #job = 0
   #skip = 0
+  #recordsDone = 0
 
   constructor(options: MatchStageOptions) {
     if (options.eventLengthMax < eventLengthMin) throw new Error(`eventLengthMax is below ${eventLengthMin}`)
@@ -129,6 +134,7 @@ export class MatchStage {
   run(job: MatchJob): void {
     this.#job = job.job
     this.#skip = job.fromEvent
+    this.#recordsDone = 0
     if (job.kind === 'lines') {
       this.#lines(job)
       this.#finish(true, 0)
@@ -146,6 +152,9 @@ export class MatchStage {
         this.#record(record)
       }
       before = ref.sequence
+      this.#recordsDone += 1
+      // While events are left out, a place between two records lies behind what was delivered and must not be told.
+      if (job.isStepwise === true && this.#skip === 0) this.#finish(false, before)
     }
     this.#finish(true, before)
   }
@@ -289,7 +298,7 @@ export class MatchStage {
     const { emit, refill } = this.#options
     const inputs = this.#inputs
     const writer = this.#writer
-    if (inputs.length === 0 && !isLast && this.#quarantined.length === 0) return
+    if (inputs.length === 0 && !isLast && endsRecord === 0 && this.#quarantined.length === 0) return
     const runaways = inputs.length > 0 ? this.#matcher.match(inputs, writer) : []
     const part: MatchPart = {
       job: this.#job,
@@ -299,6 +308,7 @@ export class MatchStage {
       timeMs: inputs[0]?.timeMs ?? 0,
       keys: this.#hasKeys ? this.#keys.slice(0, inputs.length * hashWords) : null,
       endsRecord,
+      recordsDone: this.#recordsDone,
       quarantined: this.#quarantined,
       runaways,
       lostRecords: this.#lostRecords,
