@@ -25,7 +25,7 @@ const unfinished = new RegExp(
   `\\b(?:${['TO', 'FIX', 'XX'].map((head, n) => head + (['DO', 'ME', 'X'][n] ?? '')).join('|')})\\b`,
 )
 const sources = textFiles.filter((path) => /\.(?:ts|tsx|cjs|mjs|js)$/.test(path) || path.startsWith('bin/'))
-const tests = sources.filter((path) => /\.test\.tsx?$/.test(path))
+const tests = sources.filter((path) => /\.test\.tsx?$|\/test-[\w-]+\.tsx?$/.test(path))
 
 const rules: [says: string, pattern: RegExp, paths: readonly string[]][] = [
   ['names no path of the machine it was written on', machinePath, textFiles],
