@@ -2,14 +2,10 @@
  * The manager's own log: lines to read on a terminal, JSON elsewhere, both on standard error; and always JSON in `logs/dogwatch.log`. Standard output
  * stays free for what is said once at the start.
  */
-import { renameSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import pino from 'pino'
+import { LogFile } from './log-file.ts'
 
 export type Log = pino.Logger
-
-/** Size at which the file is put aside as `dogwatch.log.1` when the manager starts, in bytes. */
-const logFileLengthMax = 64 * 1024 * 1024
 
 export interface OpenLog {
   readonly log: Log
@@ -18,10 +14,7 @@ export interface OpenLog {
 
 /** Opens the log of a home. */
 export function openLog(home: string, isTerminal: boolean, level = 'info'): OpenLog {
-  const path = join(home, 'logs/dogwatch.log')
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  if (size > logFileLengthMax) renameSync(path, `${path}.1`)
-  const file = pino.destination({ dest: path, sync: false, mkdir: true, mode: 0o640 })
+  const file = new LogFile(home)
   const screen = isTerminal
     ? { write: (line: string) => void process.stderr.write(readableLine(line)) }
     : { write: (line: string) => void process.stderr.write(line) }
@@ -32,14 +25,7 @@ export function openLog(home: string, isTerminal: boolean, level = 'info'): Open
       { level: 'trace', stream: file },
     ]),
   )
-  return {
-    log,
-    close: () =>
-      new Promise((resolve) => {
-        file.once('close', resolve)
-        file.end()
-      }),
-  }
+  return { log, close: () => file.close() }
 }
 
 const levelNames: Readonly<Record<number, string>> = {

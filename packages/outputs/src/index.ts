@@ -1,6 +1,6 @@
 export { AlertFiles, type AlertFilesOptions, type FileLines, type FileState, type FilesState } from './alert-files.ts'
 export { replaceFile, syncFolder } from './atomic-file.ts'
-export { localDay, nextDayStartMs } from './day.ts'
+export { dayParts, localDay, nextDayStartMs } from './day.ts'
 export { type FileKind, fileKinds, fileNames } from './file-kind.ts'
 export { errorCode, type FlushFailure, LineFile, type Writev } from './line-file.ts'
 export { type FinishedDay, historyName, type Sealed, sealDay } from './seal.ts'
