@@ -28,6 +28,8 @@ const spare: BatchBuffers[] = []
 let readBuffer = new Uint8Array(1 << 18)
 
 const { ruleset, problems } = compile(data.sources, data.settings)
+// The texts are compiled: a thread that kept them would hold some 10 MB for nothing.
+Reflect.deleteProperty(data, 'sources')
 collectGarbage()
 tell({ kind: 'ready', problems, isUsable: ruleset !== null })
 
