@@ -292,6 +292,46 @@ test.skipIf(!existsSync(factsPath))('ids, levels, groups and techniques are thos
   }
 })
 
+interface RecordedCase {
+  readonly name: string
+  readonly log: readonly string[]
+  readonly assert: string
+  readonly requires?: readonly string[]
+  readonly expect: { readonly rule: string; readonly alert: string; readonly decoder: string }
+  readonly observed?: readonly { readonly data?: Readonly<Record<string, unknown>> }[]
+}
+
+const recordedDir = join(shared, 'conformance/logtest')
+
+test.skipIf(!existsSync(recordedDir))(
+  'recorded logs of a rule that we have too end in it, with the same fields',
+  () => {
+    const cases = readdirSync(recordedDir).flatMap((name): RecordedCase[] =>
+      JSON.parse(readFileSync(join(recordedDir, name), 'utf8')),
+    )
+    const ours = cases.filter(
+      ({ assert, requires, expect: wanted }) =>
+        assert === 'equal' && requires === undefined && ruleset.byId.has(Number(wanted.rule)),
+    )
+    for (const { name, log, expect: wanted, observed } of ours) {
+      const session = new LogtestSession(ruleset)
+      const answer = log
+        .map((line) => session.process({ event: Buffer.from(line).toString('latin1'), timeMs: 1_790_000_000_000 }))
+        .at(-1)
+      const { rule, decoder, data = {} } = JSON.parse(Buffer.from(answer?.output ?? '{}', 'latin1').toString('utf8'))
+      expect([name, rule?.id, String(rule?.level), decoder?.name]).toEqual([
+        name,
+        wanted.rule,
+        wanted.alert,
+        wanted.decoder,
+      ])
+      // Ours may find more.
+      expect(data).toMatchObject(observed?.at(-1)?.data ?? {})
+    }
+    expect(ours.length).toBeGreaterThan(50)
+  },
+)
+
 const acceptancePath = join(shared, 'acceptance/k8s-create-deployment.json')
 
 test.skipIf(!existsSync(acceptancePath))("with the recipe's rules the recipe's event is one alert of level 5", () => {
