@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compileRuleset, type Ruleset } from '@dogwatch/engine'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LogtestProtocol, requestLengthMax, sessionIdleMs, sessionsMax } from './logtest-protocol.ts'
 import { serveLogtest } from './logtest-server.ts'
 
@@ -202,43 +202,99 @@ test('whatever is sent, the answer is JSON with a known error, and sessions stay
   )
 })
 
-test('over a socket: length in front both ways, one request a connection', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'logtest-'))
-  const path = join(folder, 's')
-  const { logtest } = protocol()
-  const server = await serveLogtest(path, logtest)
-  const talk = (pieces: Uint8Array[]) =>
-    new Promise<string>((resolve, reject) => {
-      const socket = connect(path)
-      const got: Buffer[] = []
-      socket.on('data', (chunk) => got.push(Buffer.from(chunk)))
-      socket.on('error', reject)
-      socket.on('close', () => {
-        const all = Buffer.concat(got)
-        expect(all.readUInt32LE(0)).toBe(all.length - 4)
-        resolve(all.toString('utf8', 4))
-      })
-      for (const piece of pieces) socket.write(piece)
+/** Sends pieces over a connection of its own; gives the answer's text, or what stood there when the server closed. */
+function talk(path: string, pieces: readonly Uint8Array[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    const got: Buffer[] = []
+    socket.on('data', (chunk) => got.push(Buffer.from(chunk)))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      const all = Buffer.concat(got)
+      if (all.length < 4) return reject(new Error('closed without an answer'))
+      expect(all.readUInt32LE(0)).toBe(all.length - 4)
+      resolve(all.toString('utf8', 4))
     })
-  const framed = (text: string): Buffer => {
-    const body = Buffer.from(text)
-    const length = Buffer.alloc(4)
-    length.writeUInt32LE(body.length)
-    return Buffer.concat([length, body])
-  }
-  try {
-    const request = framed(
-      '{"version":1,"origin":{"name":"a","module":"b"},"command":"log_processing","parameters":{"location":"x","log_format":"y","event":"hello"}}',
-    )
-    expect(
-      JSON.parse(await talk([request.subarray(0, 3), request.subarray(3, 50), request.subarray(50)])).data.output.rule
-        .id,
-    ).toBe('100')
-    const large = Buffer.alloc(4)
-    large.writeUInt32LE(0xffffffff)
-    expect(JSON.parse(await talk([large])).error).toBe(5)
-  } finally {
+    for (const piece of pieces) socket.write(piece)
+  })
+}
+
+function framed(text: string): Buffer {
+  const body = Buffer.from(text)
+  return Buffer.concat([lengthOf(body.length), body])
+}
+
+function lengthOf(length: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(length)
+  return bytes
+}
+
+const request =
+  '{"version":1,"origin":{"name":"a","module":"b"},"command":"log_processing","parameters":{"location":"x","log_format":"y","event":"hello"}}'
+
+describe('over a socket', () => {
+  let folder = ''
+  let path = ''
+  let server: Server
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'logtest-'))
+    path = join(folder, 's')
+    server = await serveLogtest(path, protocol().logtest)
+  })
+  afterEach(async () => {
     await new Promise((resolve) => server.close(resolve))
     rmSync(folder, { recursive: true })
-  }
+  })
+
+  test('the length is in front both ways, in whatever pieces it comes', async () => {
+    const bytes = framed(request)
+    const answer = await talk(path, [bytes.subarray(0, 3), bytes.subarray(3, 50), bytes.subarray(50)])
+    expect(JSON.parse(answer).data.output.rule.id).toBe('100')
+  })
+
+  const filled = (length: number): Buffer =>
+    framed(request.replace('hello', `hello${'x'.repeat(length - request.length)}`))
+  test.each([
+    ['one byte beyond the bound', [filled(requestLengthMax + 1)]],
+    ['a message far beyond it, sent whole', [filled(8 << 20)]],
+    ['the largest length there is, and no more', [lengthOf(0xffffffff)]],
+    ['a second message behind one that is too long', [filled(requestLengthMax + 1), framed(request)]],
+  ])('%s is answered with an error, and the next client is served', async (_says, pieces) => {
+    expect(JSON.parse(await talk(path, pieces)).error).toBe(5)
+    expect(JSON.parse(await talk(path, [framed(request)])).error).toBe(0)
+  })
+
+  test('a message of exactly the bound is answered', async () => {
+    expect(JSON.parse(await talk(path, [filled(requestLengthMax)])).error).toBe(0)
+  })
+
+  test.each([
+    ['before its length', lengthOf(9).subarray(0, 2)],
+    ['in its message', framed(request).subarray(0, 40)],
+    ['in a message that is too long', filled(8 << 20).subarray(0, 100_000)],
+  ])('a client that goes away %s leaves the server well', async (_says, piece) => {
+    await new Promise<void>((resolve) => {
+      const socket = connect(path)
+      socket.on('error', () => {})
+      socket.on('close', () => resolve())
+      socket.write(piece, () => socket.destroy())
+    })
+    expect(JSON.parse(await talk(path, [framed(request)])).error).toBe(0)
+  })
+
+  test('clients beyond the connections that are served are closed, and those within answered later', async () => {
+    const idle = await Promise.all(
+      Array.from(
+        { length: 64 },
+        () =>
+          new Promise<Socket>((resolve) => {
+            const socket = connect(path, () => resolve(socket))
+          }),
+      ),
+    )
+    await expect(talk(path, [framed(request)])).rejects.toThrow()
+    for (const socket of idle) socket.destroy()
+    await vi.waitFor(async () => expect(JSON.parse(await talk(path, [framed(request)])).error).toBe(0))
+  })
 })

@@ -6,8 +6,8 @@ import { type LogtestProtocol, requestLengthMax, tooLarge } from './logtest-prot
 
 /** Most connections at a time; more are refused by closing them. */
 const connectionsMax = 64
-/** A client that sends nothing for so long is cut off, in milliseconds. */
-const silenceMs = 10_000
+/** A client has so long for its request and to take the answer, in milliseconds; one that sends a byte now and then would hold its place forever. */
+const patienceMs = 10_000
 const lengthBytes = 4
 
 /** Listens; the socket is for its owner and group only. A socket left behind by a process that is gone is replaced. */
@@ -36,7 +36,8 @@ function converse(socket: Socket, protocol: LogtestProtocol): void {
     length.writeUInt32LE(body.length)
     socket.end(Buffer.concat([length, body]))
   }
-  socket.setTimeout(silenceMs, () => socket.destroy())
+  const timer = setTimeout(() => socket.destroy(), patienceMs)
+  socket.on('close', () => clearTimeout(timer))
   socket.on('error', () => socket.destroy())
   socket.on('data', (chunk) => {
     if (isAnswered) return
