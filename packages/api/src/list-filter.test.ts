@@ -72,6 +72,23 @@ describe('lists', () => {
     expect(ids({ sort: 'os.platform,-id', offset: 1, limit: 1 })).toEqual(['001'])
   })
 
+  test.each([
+    ['sorting', { sort: 'x,-x,x' }],
+    ['choosing the same field again and again', { select: Array(100).fill('x').join(',') }],
+    ['a condition', { q: 'x>5' }],
+  ] as const)('%s reads each item once', (_, query) => {
+    let reads = 0
+    const counted = Array.from({ length: 100 }, (_item, n) => ({
+      get x() {
+        reads++
+        return (n * 37) % 100
+      },
+    }))
+    listPage(counted, query, nowMs)
+    // One more: whether there is such a field.
+    expect(reads).toBe(101)
+  })
+
   test('whatever q says: a page or a refusal', () => {
     const q = fc
       .array(fc.constantFrom('name', '=', '!=', '~', '<', '>', ';', ',', '(', ')', 'web', '1h', '__proto__', '.', ' '))

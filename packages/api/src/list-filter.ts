@@ -35,12 +35,20 @@ export function listPage(items: readonly object[], query: ListQuery, nowMs: numb
 
 /** The member at a dotted name; undefined when there is none. */
 export function memberAt(item: unknown, name: string): unknown {
-  let value = item
-  for (const part of name.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
-    value = Object.entries(value).find(([key]) => key === part)?.[1]
+  return readerOf(name)(item)
+}
+
+/** The same for many items: the name is taken apart once. */
+function readerOf(name: string): (item: unknown) => unknown {
+  const parts = name.split('.')
+  return (item) => {
+    let value = item
+    for (const part of parts) {
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+      value = Reflect.get(value, part)
+    }
+    return value
   }
-  return value
 }
 
 function searchTest(search: string): (item: object) => boolean {
@@ -50,16 +58,26 @@ function searchTest(search: string): (item: object) => boolean {
 }
 
 function sortedBy(items: readonly object[], sort: string): readonly object[] {
-  const keys = sort.split(',').map((key) => ({ name: key.replace(/^[-+ ]/, ''), sign: key.startsWith('-') ? -1 : 1 }))
-  const unknown = keys.find(({ name }) => items.length > 0 && !isField(items, name))
-  if (unknown !== undefined) throw new ApiError(400, `there is no field ${unknown.name} to sort by`, 1403)
-  return items.toSorted((a, b) => {
-    for (const { name, sign } of keys) {
-      const order = compare(memberAt(a, name), memberAt(b, name))
-      if (order !== 0) return order * sign
+  const keys = new Map<string, number>()
+  for (const key of sort.split(',')) {
+    const name = key.replace(/^[-+ ]/, '')
+    // A second time, a field has nothing left to say.
+    if (!keys.has(name)) keys.set(name, key.startsWith('-') ? -1 : 1)
+  }
+  const unknown = [...keys.keys()].find((name) => items.length > 0 && !isField(items, name))
+  if (unknown !== undefined) throw new ApiError(400, `there is no field ${unknown} to sort by`, 1403)
+  const signs = [...keys.values()]
+  const readers = [...keys.keys()].map(readerOf)
+  // Each item is read once and not at every comparison.
+  const rows = items.map((item) => ({ item, values: readers.map((read) => read(item)) }))
+  rows.sort((a, b) => {
+    for (let n = 0; n < signs.length; n++) {
+      const order = compare(a.values[n], b.values[n])
+      if (order !== 0) return order * (signs[n] ?? 1)
     }
     return 0
   })
+  return rows.map(({ item }) => item)
 }
 
 function compare(a: unknown, b: unknown): number {
@@ -73,18 +91,20 @@ function textOf(value: unknown): string {
 }
 
 function isField(items: readonly object[], name: string): boolean {
-  return items.some((item) => memberAt(item, name) !== undefined)
+  const read = readerOf(name)
+  return items.some((item) => read(item) !== undefined)
 }
 
 function selected(found: readonly object[], select: string, items: readonly object[]): readonly object[] {
-  const names = select.split(',').map((name) => name.trim())
+  const names = [...new Set(select.split(',').map((name) => name.trim()))]
   const unknown = names.find((name) => items.length > 0 && !isField(items, name))
   if (unknown !== undefined) throw new ApiError(400, `there is no field ${unknown} to select`, 1724)
+  const readers = names.map((name) => ({ parts: name.split('.'), read: readerOf(name) }))
   return found.map((item) => {
     const out: Record<string, unknown> = Object.create(null)
-    for (const name of names) {
-      const value = memberAt(item, name)
-      if (value !== undefined) putAt(out, name.split('.'), value)
+    for (const { parts, read } of readers) {
+      const value = read(item)
+      if (value !== undefined) putAt(out, parts, value)
     }
     return out
   })
@@ -118,6 +138,7 @@ type Test = (item: object) => boolean
 function filterOf(q: string, items: readonly object[], nowMs: number): Test {
   let at = 0
   let count = 0
+  const fields = new Set<string>()
   const wrong = (): ApiError =>
     new ApiError(400, `q is not understood at its character ${at + 1}: ${q.slice(at, at + 20)}`, 1407)
 
@@ -157,8 +178,9 @@ function filterOf(q: string, items: readonly object[], nowMs: number): Test {
     const value = /^[^;,()]*/.exec(q.slice(at))?.[0] ?? ''
     if (value === '') throw wrong()
     at += value.length
-    if (items.length > 0 && !isField(items, field))
+    if (items.length > 0 && !fields.has(field) && !isField(items, field))
       throw new ApiError(400, `q asks for ${field}, which no item has`, 1408)
+    fields.add(field)
     return testOf(field, operator, value, nowMs)
   }
 
@@ -191,8 +213,9 @@ function testOf(field: string, operator: string, wanted: string, nowMs: number):
       }
     }
   }
+  const read = readerOf(field)
   return (item) => {
-    const value = memberAt(item, field)
+    const value = read(item)
     return value === undefined ? operator === '!=' : meets(value)
   }
 }
