@@ -22,7 +22,7 @@ const emptyDesk: AgentsDesk = {
   groups: () => [],
   key: () => null,
   add: refuse,
-  remove: () => false,
+  remove: () => [],
   setGroups: refuse,
   createGroup: async () => refuse(),
   removeGroup: async () => refuse(),

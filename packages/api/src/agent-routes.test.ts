@@ -85,7 +85,7 @@ function deskInMemory(): AgentsDesk {
       agents.set(id, agent(id, { name }))
       return { id }
     },
-    remove: (id) => agents.delete(id),
+    remove: (ids) => ids.filter((id) => agents.delete(id)),
     setGroups(id, next) {
       const found = agents.get(id)
       if (found !== undefined) agents.set(id, { ...found, groups: next })

@@ -47,6 +47,13 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     return found
   }
 
+  const agentsById = () =>
+    new Map(
+      desk()
+        .agents()
+        .map((agent) => [agent.id, agent]),
+    )
+
   server.get(
     '/agents',
     {
@@ -174,10 +181,7 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     () => {
       const agents = desk().agents()
       const counted = (values: readonly (string | null)[]) =>
-        [...new Set(values)].map((value) => ({
-          value: value ?? 'unknown',
-          count: values.filter((each) => each === value).length,
-        }))
+        [...Map.groupBy(values, (value) => value ?? 'unknown')].map(([value, all]) => ({ value, count: all.length }))
       const last = agents.toSorted((a, b) => b.addedMs - a.addedMs)[0]
       return {
         data: {
@@ -262,26 +266,28 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     ({ query }) => {
       const { agents_list: list, purge = false, older_than: age = '7d', q } = query
       const agents = desk().agents()
-      const wanted = list === 'all' ? agents.map(({ id }) => id) : list.split(',')
+      const wanted = new Set(list === 'all' ? agents.map(({ id }) => id) : list.split(','))
       const { agents_list: _, ...rest } = query
       const isMeant = agentTest({ ...rest, older_than: age }, parts.now())
       const failed: { id: string; code: number; message: string }[] = []
-      const done: string[] = []
+      const meant: string[] = []
       const items = agents.map(agentItem)
+      const byId = new Map(items.map((item) => [memberAt(item, 'id'), item]))
       const chosen = new Set(
         listAnswer(items, { ...(q === undefined ? {} : { q }), limit: items.length + 1 }, '').data.affected_items.map(
           (item) => memberAt(item, 'id'),
         ),
       )
       for (const id of wanted) {
-        const item = items.find((each) => each.id === id)
+        const item = byId.get(id)
         if (id === '000') failed.push({ id, code: 1703, message: 'Action not available for the manager (agent 000)' })
         else if (item === undefined) failed.push({ id, code: 1701, message: 'Agent does not exist' })
         else if (!isMeant(item) || !chosen.has(id)) {
           if (list !== 'all')
             failed.push({ id, code: 1731, message: 'Agent is not eligible for the action to be performed' })
-        } else if (desk().remove(id, purge)) done.push(id)
+        } else meant.push(id)
       }
+      const done = desk().remove(meant, purge)
       const answer = doneAnswer(done, failed, {
         all: 'Agents were deleted',
         some: 'Some agents were not deleted',
@@ -306,11 +312,10 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
   async function askAll(ids: readonly string[], target: string, command: string, what: string) {
     const done: string[] = []
     const failed: { id: string; code: number; message: string }[] = []
+    const byId = agentsById()
     await Promise.all(
-      ids.map(async (id) => {
-        const agent = desk()
-          .agents()
-          .find((each) => each.id === id)
+      [...new Set(ids)].map(async (id) => {
+        const agent = byId.get(id)
         if (id === '000') failed.push({ id, code: 1703, message: 'Action not available for the manager (agent 000)' })
         else if (agent === undefined) failed.push({ id, code: 1701, message: 'Agent does not exist' })
         else if (agent.status !== 'active') failed.push({ id, code: 1707, message: 'Agent is not active' })
@@ -463,14 +468,9 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
     const done: string[] = []
     const failed: { id: string; code: number; message: string }[] = []
-    for (const id of list === 'all'
-      ? desk()
-          .agents()
-          .map((agent) => agent.id)
-      : list.split(',')) {
-      const agent = desk()
-        .agents()
-        .find((each) => each.id === id)
+    const byId = agentsById()
+    for (const id of new Set(list === 'all' ? byId.keys() : list.split(','))) {
+      const agent = byId.get(id)
       if (agent === undefined) failed.push({ id, code: 1701, message: 'Agent does not exist' })
       else if (agent.groups.includes(group) === isAdded)
         failed.push(

@@ -73,7 +73,8 @@ export interface AgentsDesk {
   key(id: string): string | null
   /** Null when the name is taken. */
   add(name: string, ip: string): { readonly id: string } | null
-  remove(id: string, purge: boolean): boolean
+  /** Ids of those that there were. */
+  remove(ids: readonly string[], purge: boolean): readonly string[]
   setGroups(id: string, groups: readonly string[]): string | null
   createGroup(group: string): Promise<string | null>
   removeGroup(group: string): Promise<string | null>

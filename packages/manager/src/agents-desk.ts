@@ -1,6 +1,6 @@
 /** What the API may ask of agents and groups: the registry's rows, keys, groups with their files, and questions to connected agents. */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentsDesk } from '@dogwatch/api'
 import { type AgentChannel, RequestFailure } from '@dogwatch/inputs'
@@ -24,7 +24,8 @@ export function agentsDesk(
   const fileOf = (group: string, name: string): Buffer | null => {
     if (!registry.groups.has(group) || !isSharedName(name)) return null
     const path = join(folderOf(group), name)
-    return existsSync(path) ? readFileSync(path) : null
+    // As for what agents get: no link is followed out of the folder.
+    return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(path) : null
   }
   return {
     files: inventories,
@@ -42,7 +43,7 @@ export function agentsDesk(
       return entry === null ? null : Buffer.from(keyLine(entry), 'utf8').toString('base64')
     },
     add: (name, ip) => registry.add(name, ip, Date.now()),
-    remove: (id, purge) => registry.remove(id, purge, Date.now()),
+    remove: (ids, purge) => registry.remove(ids, purge, Date.now()),
     setGroups: (id, groups) => registry.setGroups(id, groups),
     createGroup: async (group) => (await answer({ verb: 'create-group', group })).problem,
     removeGroup: async (group) => (await answer({ verb: 'remove-group', group })).problem,

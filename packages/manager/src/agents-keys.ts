@@ -47,13 +47,18 @@ export class ClientKeys {
     return entry
   }
 
-  /** Removes an agent; false when there is none of that id. */
-  remove(id: string, purges: boolean = this.#purges): boolean {
-    const entry = this.#entries.get(id)
-    if (entry === undefined) return false
-    const marked = `${id} !${entry.name} ${entry.ip} ${entry.key}`
-    this.#write(this.#lines.flatMap((line) => (idOf(line) !== id ? [line] : purges ? [] : [marked])))
-    return true
+  /** Removes agents; gives the ids of those that there were. The file is written once, however many they are. */
+  remove(ids: readonly string[], purges: boolean = this.#purges): string[] {
+    const removed = new Set(ids.filter((id) => this.#entries.has(id)))
+    if (removed.size === 0) return []
+    const lines = this.#lines.flatMap((line) => {
+      const id = idOf(line)
+      const entry = id === null || !removed.has(id) ? undefined : this.#entries.get(id)
+      if (entry === undefined) return [line]
+      return purges ? [] : [`${entry.id} !${entry.name} ${entry.ip} ${entry.key}`]
+    })
+    this.#write(lines)
+    return [...removed]
   }
 
   /** Reads the file again when it is another one than before; true when it was. */

@@ -85,8 +85,8 @@ test('many at once get ids of their own; an id is never used again, purged or no
   const agents = registry({ purges: true })
   const entries = await Promise.all(['aa', 'bb', 'cc'].map((name) => enrolled(agents, { name })))
   expect(entries.map(({ id }) => id).sort()).toEqual(['001', '002', '003'])
-  expect(agents.remove('003', true, 0)).toBe(true)
-  expect(agents.remove('003', true, 0)).toBe(false)
+  expect(agents.remove(['003', '003', '999'], true, 0)).toEqual(['003'])
+  expect(agents.remove(['003'], true, 0)).toEqual([])
   expect(notices).toEqual(["- 1:wazuh-monitord:ossec: Agent removed: 'cc-any'."])
   agents.close()
   open = []
@@ -97,7 +97,7 @@ test('many at once get ids of their own; an id is never used again, purged or no
 test('a removed agent that is kept stays in the file, marked', async () => {
   const agents = registry()
   const { key } = await enrolled(agents, { name: 'web' })
-  agents.remove('001', false, 0)
+  agents.remove(['001'], false, 0)
   expect(readFileSync(join(home, 'etc/client.keys'), 'utf8')).toBe(`001 !web any ${key}\n`)
   expect([agents.byId('001'), agents.rows.size, forgotten]).toEqual([null, 0, ['001']])
 })

@@ -220,16 +220,19 @@ export class AgentRegistry implements AgentDirectory {
     return entry
   }
 
-  /** Removes an agent; false when there is none. */
-  remove(id: string, purges: boolean, nowMs: number): boolean {
-    const row = this.#state.rows.get(id)
-    if (!this.#keys.remove(id, purges)) return false
+  /** Removes agents in one go; gives the ids of those that there were. */
+  remove(ids: readonly string[], purges: boolean, nowMs: number): readonly string[] {
+    const rows = new Map(this.#state.rows)
+    const removed = this.#keys.remove(ids, purges)
+    if (removed.length === 0) return removed
     this.#sync(nowMs)
-    if (row !== undefined) {
+    for (const id of removed) {
+      const row = rows.get(id)
+      if (row === undefined) continue
       const message = eventPayload('1', 'wazuh-monitord', `ossec: Agent removed: '${row.name}-${row.registerIp}'.`)
       this.#options.notice({ agentId: null, message })
     }
-    return true
+    return removed
   }
 
   /** Puts an agent into groups, in this order; a problem as text, null when it is done. */
@@ -300,7 +303,7 @@ export class AgentRegistry implements AgentDirectory {
     let entry: KeyEntry
     if (decision.kind === 'renewed') entry = this.#keys.renew(decision.id, { name, ip })
     else {
-      for (const id of decision.replaces) this.remove(id, this.#options.purges, nowMs)
+      this.remove(decision.replaces, this.#options.purges, nowMs)
       const idMin = Math.max(this.#keys.idMax, this.#state.idMax) + 1
       this.#state.idMax = idMin
       entry = this.#keys.add({ name, ip }, idMin)

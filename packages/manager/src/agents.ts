@@ -361,7 +361,9 @@ async function answerAgents(
       return row === undefined ? said(`there is no agent ${request.id}`) : { ...said(null), agents: [row] }
     }
     case 'remove':
-      return said(registry.remove(request.id, request.purge, Date.now()) ? null : `there is no agent ${request.id}`)
+      return said(
+        registry.remove([request.id], request.purge, Date.now()).length > 0 ? null : `there is no agent ${request.id}`,
+      )
     case 'groups': {
       const counts = countedBy([...registry.rows.values()].flatMap(({ groups }) => groups))
       const groups = registry.groups.names().map((name) => ({
