@@ -1,8 +1,9 @@
 /** Threat hunting: find an event, filter to it, open it, explain it; links that hold the whole state; hostile values are text. */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { type DashboardStep, type Story, shownMsMax } from './steps.ts'
+import { auditEvent } from './audit-event.ts'
+import { foundEvents } from './found-events.ts'
+import { type DashboardStep, shownMsMax } from './steps.ts'
 
 /** Would be a formula, an element, a line end and a turned direction, were it anything but text. */
 const hostileName = '=HYPERLINK("x")<img src=x onerror=alert(1)>\u202Egnp.\u0007'
@@ -11,8 +12,8 @@ export const steps: readonly DashboardStep[] = [
   {
     says: 'an event whose values are hostile is shown as text, with its odd signs made visible',
     async run({ page, sender, open }) {
-      assert.equal((await sender.post(eventOf('mallory', hostileName))).status, 200)
-      await found(page, open, '/discover?q=data.user.username:mallory')
+      assert.equal((await sender.post(auditEvent({ user: 'mallory', name: hostileName }))).status, 200)
+      await foundEvents(page, open, '/discover?q=data.user.username:mallory')
       await page
         .getByRole('button', { name: /^Open the event/ })
         .first()
@@ -144,15 +145,15 @@ export const steps: readonly DashboardStep[] = [
       await open('/discover?live=1&q=data.user.username:newcomer')
       await page.getByRole('button', { name: 'Following' }).waitFor()
       await page.getByText('No events match').waitFor({ timeout: shownMsMax })
-      assert.equal((await sender.post(eventOf('newcomer', 'fresh'))).status, 200)
+      assert.equal((await sender.post(auditEvent({ user: 'newcomer', name: 'fresh' }))).status, 200)
       await page.locator('[data-fresh]').first().waitFor({ timeout: shownMsMax })
     },
   },
   {
     says: 'all events that are kept are found by data.apiVersion: exists, ordinary reads among them',
     async run({ page, sender, open }) {
-      assert.equal((await sender.post(eventOf('reader', 'plain', 'get'))).status, 200)
-      await found(page, open, '/discover?index=archives&q=data.apiVersion: exists and data.user.username:reader')
+      assert.equal((await sender.post(auditEvent({ user: 'reader', name: 'plain', verb: 'get' }))).status, 200)
+      await foundEvents(page, open, '/discover?index=archives&q=data.apiVersion: exists and data.user.username:reader')
       await open('/discover?index=archives&q=data.apiVersion: exists')
       await page
         .getByRole('button', { name: /^Open the event/ })
@@ -161,35 +162,3 @@ export const steps: readonly DashboardStep[] = [
     },
   },
 ]
-
-/** Opens a search until it has found something: the store is a moment behind the files. */
-async function found(page: Story['page'], open: Story['open'], path: string): Promise<void> {
-  await open(path)
-  const row = page.getByRole('button', { name: /^Open the event/ }).first()
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    await page.getByText(/^\d+ events?$/).waitFor({ timeout: shownMsMax })
-    if (await row.isVisible()) return
-    await page.waitForTimeout(500)
-    await page.getByRole('button', { name: 'Refresh' }).click()
-  }
-  await row.waitFor({ timeout: shownMsMax })
-}
-
-function eventOf(user: string, name: string, verb = 'create'): Buffer {
-  const time = new Date().toISOString().replace('Z', '000Z')
-  const item = {
-    level: 'Metadata',
-    auditID: randomUUID(),
-    stage: 'ResponseComplete',
-    requestURI: '/apis/apps/v1/namespaces/default/deployments',
-    verb,
-    user: { username: user, groups: ['system:authenticated'] },
-    sourceIPs: ['192.0.2.7'],
-    userAgent: 'kubectl/v1.34.1',
-    objectRef: { resource: 'deployments', namespace: 'default', name, apiGroup: 'apps', apiVersion: 'v1' },
-    responseStatus: { metadata: {}, code: verb === 'create' ? 201 : 200 },
-    requestReceivedTimestamp: time,
-    stageTimestamp: time,
-  }
-  return Buffer.from(JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: [item] }))
-}

@@ -23,6 +23,8 @@ export interface Story {
 export interface DashboardStep {
   readonly says: string
   run(story: Story): Promise<void>
+  /** A refusal that the step provokes: the console’s error about an address like this is not one of the page’s. */
+  readonly expects?: RegExp
 }
 
 /** Longest wait for something to show, in milliseconds. */

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useCount } from '../data/hooks.ts'
 import { client } from '../data/session.ts'
 import { eventParts, useChangeUrlState, useUrlState } from '../url/url-state.ts'
-import { bandColors } from '../widgets/chart-colors.ts'
+import { bandColors, levelBands } from '../widgets/chart-colors.ts'
 import { DonutView } from '../widgets/Donut.tsx'
 import { EmptyState } from '../widgets/EmptyState.tsx'
 import { Histogram } from '../widgets/Histogram.tsx'
@@ -15,13 +15,16 @@ import { TopTerms } from '../widgets/TopTerms.tsx'
 import { NewestAlerts } from './NewestAlerts.tsx'
 import './overview.css'
 
-/** The bands of severity (spec: dashboard, part 1; ours end at 14, so critical begins there). */
-const bands = [
-  { label: 'Critical', where: 'rule.level >= 14', tone: 'critical', hint: 'level 14 and above' },
-  { label: 'High', where: 'rule.level >= 12 and rule.level < 14', tone: 'high', hint: 'level 12 and 13' },
-  { label: 'Medium', where: 'rule.level >= 7 and rule.level < 12', tone: 'medium', hint: 'level 7 to 11' },
-  { label: 'Low', where: 'rule.level < 7', tone: 'low', hint: 'below level 7' },
-] as const
+/** The bands of severity, each as a condition of a search and in words. */
+const bands = levelBands.map(({ band, from }, n) => {
+  const above = levelBands[n - 1]?.from
+  const where = [
+    ...(from === 0 ? [] : [`rule.level >= ${from}`]),
+    ...(above === undefined ? [] : [`rule.level < ${above}`]),
+  ].join(' and ')
+  const hint = above === undefined ? `level ${from} and above` : `level ${from} to ${above - 1}`
+  return { label: `${band.charAt(0).toUpperCase()}${band.slice(1)}`, where, tone: band, hint }
+})
 
 export default function OverviewPage() {
   return (

@@ -18,13 +18,22 @@ export function seriesColor(n: number): string {
   return palette[n % palette.length] ?? '#7a8b99'
 }
 
-/** The name of a level's band: how serious an alert is (0 to 6, 7 to 11, 12 to 14, 15). */
+/** The name of a level's band: how serious an alert is. */
 export type LevelBand = 'low' | 'medium' | 'high' | 'critical'
 
+/**
+ * The bands, the most serious first, each with its lowest level. Everything that sorts levels reads this list. Our own detections end at level 14, so
+ * critical begins there.
+ */
+export const levelBands: readonly { readonly band: LevelBand; readonly from: number }[] = [
+  { band: 'critical', from: 14 },
+  { band: 'high', from: 12 },
+  { band: 'medium', from: 7 },
+  { band: 'low', from: 0 },
+]
+
 export function levelBand(level: number): LevelBand {
-  if (level >= 15) return 'critical'
-  if (level >= 12) return 'high'
-  return level >= 7 ? 'medium' : 'low'
+  return levelBands.find(({ from }) => level >= from)?.band ?? 'low'
 }
 
 export const bandColors: Readonly<Record<LevelBand, string>> = {
@@ -38,8 +47,8 @@ export const bandColors: Readonly<Record<LevelBand, string>> = {
 const levelColors = [
   ...['#d3e3f4', '#bcd5ee', '#a5c6e8', '#8db8e2', '#76aadb', '#5b9bd5', '#428acb'],
   ...['#efd27a', '#e8c454', '#e0b52e', '#d0a010', '#b78a08'],
-  ...['#f0a06b', '#e98547', '#dd6b24'],
-  '#c93545',
+  ...['#f0a06b', '#dd6b24'],
+  ...['#d6545f', '#c93545'],
 ]
 
 /** Colour of a value of `rule.level`; of anything else, the nth of the palette. */
