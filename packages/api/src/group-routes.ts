@@ -1,11 +1,14 @@
 /** Groups of agents: their members, the configuration that they share, its files (spec: api, endpoints 37 to 43). */
 import { problemAt, readXml } from '@dogwatch/config'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { openAccess } from './access.ts'
 import { agentItem, deskOf, doneAnswer, groupPattern } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
-import type { ApiServer } from './server.ts'
+import { withoutSecrets } from './secrets.ts'
+import { type ApiServer, askerOf } from './server.ts'
 
 const tags = ['groups']
 const security = [{ jwt: [] }]
@@ -17,6 +20,12 @@ const listPattern = '^(?:all|[A-Za-z0-9_.-]{1,255}(?:,[A-Za-z0-9_.-]{1,255})*)$'
 
 export function groupRoutes(server: ApiServer, parts: ApiParts): void {
   const desk = () => deskOf(parts)
+  const access = openAccess(parts.state)
+  /** agent.conf as the asker may see it. */
+  const shownTo = (request: FastifyRequest, bytes: Uint8Array): string => {
+    const text = Buffer.from(bytes).toString('utf8')
+    return access.actionsOf(askerOf(request).roles).has('group:update_config') ? text : withoutSecrets(text)
+  }
   const known = (group: string): void => {
     if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
   }
@@ -152,11 +161,14 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
       },
       config: { permission: 'group:read' },
     },
-    ({ params: { group_id: group, file_name: name } }, reply) => {
+    (request, reply) => {
+      const { group_id: group, file_name: name } = request.params
       known(group)
       const bytes = desk().groupFile(group, name)
       if (bytes === null) throw new ApiError(404, `${group} has no file ${name}`, 1006)
-      return reply.type('text/plain; charset=utf-8').send(Buffer.from(bytes))
+      return reply
+        .type('text/plain; charset=utf-8')
+        .send(name === 'agent.conf' ? shownTo(request, bytes) : Buffer.from(bytes))
     },
   )
 
@@ -173,9 +185,11 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
       },
       config: { permission: 'group:read' },
     },
-    ({ params: { group_id: group }, query: { raw } }, reply) => {
+    (request, reply) => {
+      const { group_id: group } = request.params
+      const { raw } = request.query
       known(group)
-      const text = Buffer.from(desk().groupFile(group, 'agent.conf') ?? Buffer.alloc(0)).toString('utf8')
+      const text = shownTo(request, desk().groupFile(group, 'agent.conf') ?? new Uint8Array())
       if (raw === true) return reply.type('application/xml; charset=utf-8').send(text)
       return reply.send(itemsAnswer([{ filename: 'agent.conf', content: text }], 'The configuration was read'))
     },

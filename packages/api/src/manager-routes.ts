@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readConfiguration } from '@dogwatch/config'
 import { Type } from 'typebox'
+import { openAccess } from './access.ts'
 import { configurationWriting } from './configuration-writing.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { type LogLevel, logItems } from './manager-log.ts'
 import type { ApiParts } from './parts.ts'
-import type { ApiServer } from './server.ts'
+import { withoutSecrets } from './secrets.ts'
+import { type ApiServer, askerOf } from './server.ts'
 
 const tags = ['manager']
 const security = [{ jwt: [] }]
@@ -17,6 +19,7 @@ const querystring = Type.Object(commonQuery)
 
 export function managerRoutes(server: ApiServer, parts: ApiParts): void {
   const { manager } = parts
+  const access = openAccess(parts.state)
 
   server.get(
     '/manager/info',
@@ -138,7 +141,8 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
         tags,
         security,
         response: { 200: Type.Unknown() },
-        summary: 'ossec.conf: every value with its default, or the file as it is',
+        summary:
+          'ossec.conf: every value with its default, or the file as it is; without its secrets for who may not change it',
         querystring: Type.Object({
           ...commonQuery,
           raw: Type.Optional(Type.Boolean()),
@@ -147,9 +151,14 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
       },
       config: { permission: 'manager:read' },
     },
-    async ({ query: { raw, section } }, reply) => {
+    async (request, reply) => {
+      const { raw, section } = request.query
       const bytes = await readFile(configurationPath)
-      if (raw === true) return reply.type('application/xml; charset=utf-8').send(bytes.toString('utf8'))
+      if (raw === true) {
+        const text = bytes.toString('utf8')
+        const isWhole = access.actionsOf(askerOf(request).roles).has('manager:update_config')
+        return reply.type('application/xml; charset=utf-8').send(isWhole ? text : withoutSecrets(text))
+      }
       const { configuration } = readConfiguration(configurationPath, bytes.toString('latin1'))
       if (configuration === null)
         throw new ApiError(400, 'ossec.conf has errors; ask /manager/configuration/validation', 1113)

@@ -166,6 +166,22 @@ describe('permissions', () => {
   })
 })
 
+describe('ossec.conf as it is', () => {
+  const secret = '<ossec_config><integration><api_key>S3cret</api_key></integration></ossec_config>'
+  test.each([
+    ['whole to who may change it', 'chief', secret],
+    ['without its secrets to a reader', 'reader', secret.replace('S3cret', '*****')],
+  ] as const)('is told %s', async (_, user, wanted) => {
+    writeFileSync(configuration, secret)
+    const { body } = await api.server.inject({
+      url: '/manager/configuration?raw=true',
+      headers: { authorization: `Bearer ${tokens.get(user)}` },
+    })
+    writeFileSync(configuration, good)
+    expect(body).toBe(wanted)
+  })
+})
+
 describe('replacing ossec.conf', () => {
   test('writes what is good, and keeps what was there', async () => {
     const next = good.replace('yes', 'no')
