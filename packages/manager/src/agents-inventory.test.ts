@@ -240,6 +240,12 @@ describe('inventories of the manager', () => {
     kept.close()
   })
 
+  test('a thread that fails while it is asked to end rejects the closing and nothing else', async () => {
+    const path = join(folder, 'missing/y.db')
+    const inventories = new AgentInventories({ path, send: () => {}, onTrouble: () => {} })
+    await expect(inventories.close()).rejects.toThrow()
+  })
+
   test('a database that cannot be opened is told, and everything else goes on', async () => {
     const troubles: string[] = []
     const inventories = new AgentInventories({

@@ -3,7 +3,6 @@
  * agents that are durable in the journal. Out: entries, times of scans. Wrong: what does not fit, or cannot be read, is dropped and counted, and the agent's
  * next comparison puts it right.
  */
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { parseEvent } from '@dogwatch/protocol'
 import type { InventoryEntry, InventoryQuery, LastScan } from '@dogwatch/store'
@@ -86,7 +85,8 @@ export class AgentInventories {
     if (this.#failure !== null) return
     if (this.#taking !== null) await this.#taking
     this.#isClosing = true
-    const ended = once(this.#worker, 'exit')
+    // Not `once` of node:events: a thread that fails while it is asked to end would reject a promise that nobody waits for yet.
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()))
     await this.#ask({ kind: 'close' })
     await ended
   }

@@ -30,7 +30,8 @@ import { type MetricsServer, startMetricsServer } from './metrics-server.ts'
 import { explainListenError } from './port-holder.ts'
 import { configPath, readConfigFile, rulesetFilesOf } from './ruleset-source.ts'
 import { slot } from './slot.ts'
-import { type Step, type StepFailure, startSteps } from './steps.ts'
+import { explainStartError } from './start-trouble.ts'
+import { StartFailure, type Step, type StepFailure, startSteps } from './steps.ts'
 import { storeMetrics, storeSettings } from './store-part.ts'
 
 export interface ManagerOptions {
@@ -454,6 +455,10 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
 
   const started = await startSteps(steps, (step, what, tookMs) => {
     openedLog.present?.log.debug({ step, ms: Math.round(tookMs) }, what)
+  }).catch((error: unknown) => {
+    if (!(error instanceof StartFailure)) throw error
+    const message = explainStartError(error.cause, home, process.getuid?.() ?? null)
+    throw new StartFailure(error.step, new Error(message, { cause: error.cause }), error.alsoFailed)
   })
   openStore()
   phase = 'running'

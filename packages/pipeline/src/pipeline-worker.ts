@@ -39,6 +39,8 @@ function stop(conductor: Conductor): void {
     })
 }
 
+/** Errors with a code are the system's and our own, which say what to do; of anything else the place is wanted. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  return 'code' in error ? error.message : (error.stack ?? error.message)
 }
