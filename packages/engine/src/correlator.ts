@@ -53,6 +53,9 @@ const idsPrefix = 14
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
+/** What a rule asks of earlier events, in the order it is asked; `list` is a lookup behind the first two. */
+export type StateCondition = 'difference' | 'first-time' | 'list' | 'correlation'
+
 export class Correlator {
   readonly counters: CorrelatorCounters = { events: 0, alerts: Array<number>(17).fill(0), dropped: {} }
   readonly #ruleset: Ruleset
@@ -73,11 +76,12 @@ export class Correlator {
   /** State that decoding needs, for a matcher on this thread. */
   readonly decodeState: DecodeState
 
-  /** Told of each rule whose state was asked, whether it held, and how many earlier events a correlation counted. For explanations. */
-  stateSeen: ((rule: Rule, held: boolean, counted: number) => void) | null = null
+  /** Told of each rule whose state was asked, what did not hold (null: all did), and how many earlier events a correlation counted. For explanations. */
+  stateSeen: ((rule: Rule, failed: StateCondition | null, counted: number) => void) | null = null
 
   // The event at hand.
   #counted = 0
+  #stateFailed: StateCondition = 'difference'
   #words: Int32Array = new Int32Array(0)
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
@@ -344,7 +348,10 @@ export class Correlator {
       const held = this.#stateHolds(rule)
       const isOut = !held || (flags & nodeFlags.failsAfterState) !== 0
       const correlated = !isOut && (rule.correlation === null || this.#correlates(rule))
-      this.stateSeen?.(rule, !isOut && correlated, this.#counted)
+      if (this.stateSeen !== null) {
+        const failed = held ? (isOut ? 'list' : correlated ? null : 'correlation') : this.#stateFailed
+        this.stateSeen(rule, failed, this.#counted)
+      }
       if (!correlated) return null
     }
     const end = this.#nodeEnd(node)
@@ -367,7 +374,9 @@ export class Correlator {
 
   /** Conditions 23 and 24: content change, first time seen. */
   #stateHolds(rule: Rule): boolean {
+    this.#stateFailed = 'difference'
     if (rule.checkDiff && !this.#differs(rule)) return false
+    this.#stateFailed = 'first-time'
     return !rule.firstTimeSeen || this.#isFirstSeen()
   }
 

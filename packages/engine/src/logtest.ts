@@ -1,6 +1,6 @@
 /** A logtest session: one event at a time against a ruleset, with state that lasts as long as the session (spec: engine, part 15). */
 import { MatchWriter } from './batch.ts'
-import { Correlator } from './correlator.ts'
+import { Correlator, type StateCondition } from './correlator.ts'
 import {
   categoryName,
   type DecoderStep,
@@ -11,7 +11,7 @@ import {
   traceDecoders,
 } from './explain.ts'
 import { Matcher } from './matcher.ts'
-import type { Rule } from './rule.ts'
+import type { Correlation, Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
 
 export interface LogtestInput {
@@ -70,8 +70,8 @@ export class LogtestSession {
     const seen = new Map<Rule, { held: boolean; says: string }>()
     const isTraced = wishes.explain === true || wishes.rulesDebug === true
     if (isTraced) {
-      this.#correlator.stateSeen = (rule, held, counted) =>
-        seen.set(rule, { held, says: stateSays(rule, held, counted) })
+      this.#correlator.stateSeen = (rule, failed, counted) =>
+        seen.set(rule, { held: failed === null, says: stateSays(rule, failed, counted) })
     }
     this.#writer.clear()
     let decoders: DecoderStep[] = []
@@ -103,21 +103,33 @@ export class LogtestSession {
   }
 }
 
-function stateSays(rule: Rule, held: boolean, counted: number): string {
-  const { correlation } = rule
-  if (correlation !== null) {
-    const source =
-      correlation.source === 'sid'
-        ? `rule ${correlation.sid}`
-        : correlation.source === 'group'
-          ? `group '${correlation.groupText}'`
-          : `'${correlation.regex?.source}'`
-    const needs = rule.frequency + 1
-    const same =
-      correlation.same.length === 0 ? '' : ` with the same ${correlation.same.map(({ name }) => name).join(', ')}`
-    return `needs ${needs} earlier event${needs === 1 ? '' : 's'} of ${source} within ${rule.timeframe} s${same}; ${counted} counted`
-  }
+/** Every condition that was asked, in order; what fails is the last. */
+function stateSays(rule: Rule, failed: StateCondition | null, counted: number): string {
+  const says: string[] = []
   if (rule.checkDiff)
-    return held ? 'the log differs from the one before' : 'first log of its kind, or the same as before'
-  return held ? 'seen for the first time' : 'seen before'
+    says.push(
+      failed === 'difference' ? 'first log of its kind, or the same as before' : 'the log differs from the one before',
+    )
+  if (rule.firstTimeSeen && failed !== 'difference')
+    says.push(failed === 'first-time' ? 'seen before' : 'seen for the first time')
+  if (rule.correlation !== null && (failed === null || failed === 'correlation'))
+    says.push(correlationSays(rule, rule.correlation, counted))
+  return says.join('; ')
+}
+
+function correlationSays(rule: Rule, correlation: Correlation, counted: number): string {
+  const source =
+    correlation.source === 'sid'
+      ? `rule ${correlation.sid}`
+      : correlation.source === 'group'
+        ? `group '${correlation.groupText}'`
+        : `'${correlation.regex?.source}'`
+  const needs = rule.frequency + 1
+  const names = (refs: Correlation['same']): string => refs.map(({ name }) => name).join(', ')
+  const wanted = [
+    ...(correlation.same.length === 0 ? [] : [`the same ${names(correlation.same)}`]),
+    ...(correlation.different.length === 0 ? [] : [`different ${names(correlation.different)}`]),
+  ]
+  const compared = wanted.length === 0 ? '' : ` with ${wanted.join(' and ')}`
+  return `needs ${needs} earlier event${needs === 1 ? '' : 's'} of ${source} within ${rule.timeframe} s${compared}; ${counted} counted`
 }
