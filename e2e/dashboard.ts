@@ -13,7 +13,9 @@ import { menu } from '../packages/dashboard/src/menu.ts'
 import { repositoryRoot } from '../scripts/repository.ts'
 import { AuditSender } from './audit-sender.ts'
 import { type Checks, messageOf } from './checks.ts'
+import { steps as agent } from './dashboard/agent.ts'
 import { findChromium, launchBrowser } from './dashboard/browser.ts'
+import { steps as busyDay } from './dashboard/busy-day.ts'
 import { steps as discover } from './dashboard/discover.ts'
 import { steps as firstRun } from './dashboard/first-run.ts'
 import { steps as overview } from './dashboard/overview.ts'
@@ -22,7 +24,7 @@ import { type DashboardStep, type Story, shownMsMax } from './dashboard/steps.ts
 import { caOf, freePorts, startManager, temporaryHome, tokenOf } from './manager-process.ts'
 
 /** The story, in order. To add a page: a file in dashboard/, and its steps here. */
-const story: readonly DashboardStep[] = [...firstRun, ...overview, ...discover, ...ruleset]
+const story: readonly DashboardStep[] = [...firstRun, ...overview, ...discover, ...ruleset, ...agent, ...busyDay]
 
 const configuration = `<ossec_config>
   <global><logall_json>yes</logall_json></global>
@@ -47,7 +49,9 @@ export async function run(checks: Checks): Promise<void> {
   const program = findChromium()
   if (program === null) return checks.skip('the dashboard in a browser', 'chromium is not installed')
   const home = temporaryHome()
-  const ports = await freePorts()
+  const more = await freePorts()
+  const agentPorts = { agents: more.webhook, enrol: more.api }
+  const ports = { ...(await freePorts()), ...agentPorts }
   // All that pages show is on: the archives, and agents.
   mkdirSync(join(home, 'etc'))
   writeFileSync(join(home, 'etc/ossec.conf'), configuration)
@@ -63,7 +67,7 @@ export async function run(checks: Checks): Promise<void> {
     const troubles = consoleTroubles(page)
     await login(checks, page, origin, password)
     const open = (path: string) => openPage(page, origin, path)
-    const told: Story = { page, checks, sender, home, origin, password, open }
+    const told: Story = { page, checks, sender, home, origin, password, agentPorts, open }
     for (const { says, run: take, expects } of story) {
       await checks.check(says, async () => {
         const before = troubles.length

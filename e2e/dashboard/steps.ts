@@ -15,6 +15,8 @@ export interface Story {
   /** Of the manager's API: `https://localhost:PORT`. */
   readonly origin: string
   readonly password: string
+  /** Where the manager takes agents, and enrols them. */
+  readonly agentPorts: { readonly agents: number; readonly enrol: number }
   /** Goes to a path below `/app`, as `/rules?tq=sshd`, by address, and waits for its title. */
   open(path: string): Promise<void>
 }

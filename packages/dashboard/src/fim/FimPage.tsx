@@ -11,6 +11,7 @@ import { PageLink } from '../widgets/PageLink.tsx'
 import { Panel } from '../widgets/Panel.tsx'
 import { StatCard } from '../widgets/StatCard.tsx'
 import { TopTerms } from '../widgets/TopTerms.tsx'
+import { Inventory } from './Inventory.tsx'
 
 const changes = 'rule.groups:syscheck and syscheck.path: exists'
 
@@ -24,12 +25,15 @@ export default function FimPage() {
           value={view}
           data={[
             { value: 'dashboard', label: 'Dashboard' },
+            { value: 'inventory', label: 'Inventory' },
             { value: 'events', label: 'Events' },
           ]}
           onChange={setView}
         />
       </PageHead>
-      {view === 'events' ? (
+      {view === 'inventory' ? (
+        <Inventory />
+      ) : view === 'events' ? (
         <EventGrid
           where={changes}
           columns={[

@@ -75,7 +75,7 @@ export default function KubernetesPage() {
           <Overview />
         </Tabs.Panel>
         <Tabs.Panel value="who">
-          <WhoDidWhat where={inKubernetes} />
+          <WhoDidWhat />
         </Tabs.Panel>
         <Tabs.Panel value="permissions">
           <Permissions />

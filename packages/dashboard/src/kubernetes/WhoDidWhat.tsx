@@ -1,7 +1,8 @@
-/** Who did what to which object, put together from the newest events; a click shows the events of a line. */
+/** Who did what to which object, a line for each, counted by the manager over all events of the range; a click shows the events of a line. */
 import { Skeleton } from '@mantine/core'
-import { useMemo } from 'react'
-import { useSearch } from '../data/hooks.ts'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useSelection } from '../data/hooks.ts'
+import { client } from '../data/session.ts'
 import { shortTime } from '../url/time-range.ts'
 import { useChangeUrlState, useSetParts, useUrlState } from '../url/url-state.ts'
 import { DataTable } from '../widgets/DataTable.tsx'
@@ -9,27 +10,46 @@ import { EmptyState } from '../widgets/EmptyState.tsx'
 import { LevelBadge } from '../widgets/LevelBadge.tsx'
 import { countText } from '../widgets/number-text.ts'
 import { Trouble } from '../widgets/Trouble.tsx'
-import { type Deed, deedsOf } from './who-did-what.ts'
 
-/** As many as the API gives at once. */
-const eventsMax = 1000
+/** Lines that are asked for at once. */
+const deedsMax = 1000
 
-export function WhoDidWhat({ where }: { readonly where: string }) {
-  const { data, error, refetch } = useSearch({ where, limit: eventsMax })
-  const deeds = useMemo(() => (data === undefined ? undefined : deedsOf(data.documents)), [data])
+const members = ['cluster', 'actor', 'verb', 'resource', 'namespace', 'name'] as const
+
+/** What one actor did to one object; a member that the events do not have is null. */
+type Deed = { readonly [name in (typeof members)[number]]: string | null } & {
+  readonly count: number
+  readonly refused: number
+  readonly last_ms: number
+  /** Highest among its alerts. */
+  readonly level: number | null
+}
+
+interface Deeds {
+  readonly data: { readonly deeds: readonly Deed[]; readonly total: number; readonly events: number }
+}
+
+export function WhoDidWhat() {
+  const selection = useSelection()
+  const { data, error, refetch } = useQuery({
+    queryKey: ['events', 'deeds', selection],
+    queryFn: ({ signal }) =>
+      client.call<Deeds>('POST', '/dogwatch/kubernetes/deeds', { body: { ...selection, limit: deedsMax }, signal }),
+    placeholderData: keepPreviousData,
+  })
   const { filters } = useUrlState()
   const change = useChangeUrlState()
   const setParts = useSetParts()
   if (error !== null) return <Trouble error={error} onRetry={() => void refetch()} />
-  if (deeds === undefined || data === undefined) return <Skeleton height={400} />
+  if (data === undefined) return <Skeleton height={400} />
+  const { deeds, total, events } = data.data
   const show = (deed: Deed): void => {
-    const wanted = (['actor', 'verb', 'resource', 'namespace', 'name'] as const).filter((name) => deed[name] !== '')
-    const added = wanted.map((name) => ({
-      field: `data.kubernetes.${name}`,
-      value: deed[name],
-      isNegated: false,
-      isDisabled: false,
-    }))
+    const added = members.flatMap((name) => {
+      const value = deed[name]
+      return value === null || value === ''
+        ? []
+        : [{ field: `data.kubernetes.${name}`, value, isNegated: false, isDisabled: false }]
+    })
     const others = filters.filter(({ field }) => !added.some((each) => each.field === field))
     change({ filters: [...others, ...added] })
     setParts({ view: 'events' })
@@ -37,14 +57,15 @@ export function WhoDidWhat({ where }: { readonly where: string }) {
   return (
     <>
       <p className="grid-count">
-        {data.total > eventsMax
-          ? `Put together from the newest ${countText(eventsMax)} of ${countText(data.total)} events: narrow the time or the filters to see the rest.`
-          : `Put together from ${countText(data.total)} events.`}
+        {countText(events)} events{' '}
+        {total > deeds.length
+          ? `in ${countText(total)} lines; the newest ${countText(deeds.length)} are shown. Narrow the time or the filters to see the rest.`
+          : `in ${countText(total)} lines.`}
       </p>
       <DataTable<Deed>
         label="Who did what"
         source={{ rows: deeds }}
-        rowKey={({ key }) => key}
+        rowKey={(deed) => JSON.stringify(members.map((name) => deed[name]))}
         onRow={show}
         csvName="who-did-what"
         searchPlaceholder="Actor, verb, object"
@@ -68,9 +89,15 @@ export function WhoDidWhat({ where }: { readonly where: string }) {
             isSortable: true,
             width: 70,
             isWideOnly: true,
-            render: ({ level }) => (level === 0 ? '' : <LevelBadge level={level} />),
+            render: ({ level }) => (level === null || level === 0 ? '' : <LevelBadge level={level} />),
           },
-          { id: 'lastMs', label: 'Last', isSortable: true, width: 130, render: ({ lastMs }) => shortTime(lastMs) },
+          {
+            id: 'last_ms',
+            label: 'Last',
+            isSortable: true,
+            width: 130,
+            render: ({ last_ms: last }) => shortTime(last),
+          },
         ]}
       />
     </>
