@@ -150,6 +150,8 @@ export class JsonDecoder {
     bytes[length] = quote
     let leaf = this.#start
     let at = 0
+    /** First backslash that is not passed yet; -1 when there is no more. */
+    let nextSlash = text.indexOf('\\')
     for (;;) {
       const { steps } = leaf
       let step: Step | undefined
@@ -211,7 +213,8 @@ export class JsonDecoder {
             this.#store(event, step, step.to, raw.replaceAll('","', '", "'), raw.replaceAll('", "', '","'))
             break
           }
-          const nextSlash = text.indexOf('\\', at)
+          // Once for all arrays before it: each of many would look through the whole text.
+          if (nextSlash !== -1 && nextSlash < at) nextSlash = text.indexOf('\\', at)
           const plain = this.#options.jsonArray === 'array' ? printPlainArray(text, at, nextSlash) : null
           if (plain !== null) {
             at = plain.end

@@ -64,8 +64,10 @@ export class JsonReader {
     const { text } = this
     let from = this.at + 1
     let out = ''
+    let quote = -1
     for (;;) {
-      const quote = text.indexOf('"', from)
+      // The same one until an escape has passed it: looking for it behind each escape would take the square of the text's length.
+      if (quote < from) quote = text.indexOf('"', from)
       if (quote === -1) return this.#fail()
       const slash = text.slice(from, quote).indexOf('\\')
       if (slash === -1) {
