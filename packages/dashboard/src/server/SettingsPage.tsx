@@ -1,8 +1,12 @@
-/** The configuration: whether the file is good, every value in force with its default, and the file itself. */
-import { Alert, SegmentedControl, Skeleton } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+/** The configuration: whether the file is good, every value in force with its default, and the file itself, which can be changed. */
+import { RequestFailed } from '@dogwatch/client'
+import { Alert, Button, Group, SegmentedControl, Skeleton } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMemo, useState } from 'react'
 import { useItems } from '../data/hooks.ts'
-import { client } from '../data/session.ts'
+import { client, may } from '../data/session.ts'
+import { Changes } from '../ruleset/Changes.tsx'
 import { problemsOf } from '../ruleset/ruleset-files.ts'
 import { usePageParam } from '../url/url-state.ts'
 import { CodeEditor } from '../widgets/CodeEditor.tsx'
@@ -10,7 +14,10 @@ import { PageHead } from '../widgets/PageHead.tsx'
 import { Panel } from '../widgets/Panel.tsx'
 import { SafeText } from '../widgets/SafeText.tsx'
 import { Trouble } from '../widgets/Trouble.tsx'
+import '../ruleset/ruleset.css'
 import './server.css'
+
+type Problems = ReturnType<typeof problemsOf>['here']
 
 interface Validation {
   readonly name: string
@@ -46,7 +53,7 @@ export default function SettingsPage() {
   )
 }
 
-function TheFile({ problems }: { readonly problems: ReturnType<typeof problemsOf>['here'] }) {
+function TheFile({ problems }: { readonly problems: Problems }) {
   const file = useQuery({
     queryKey: ['configuration', 'file'],
     queryFn: async ({ signal }) =>
@@ -54,13 +61,92 @@ function TheFile({ problems }: { readonly problems: ReturnType<typeof problemsOf
   })
   if (file.error !== null) return <Trouble error={file.error} onRetry={() => void file.refetch()} />
   if (file.data === undefined) return <Skeleton height={300} />
+  return <Editing key={file.dataUpdatedAt} before={file.data} problems={problems} />
+}
+
+/** The text, what changes in it, and the manager's word on it. A file that would not be read at a start is not taken. */
+function Editing({ before, problems }: { readonly before: string; readonly problems: Problems }) {
+  const [text, setText] = useState(before)
+  const [step, setStep] = useState<'edit' | 'review'>('edit')
+  const [isBusy, setBusy] = useState(false)
+  const [failure, setFailure] = useState<unknown>(null)
+  const queries = useQueryClient()
+  const mayChange = may('manager:update_config')
+  const told = useMemo(
+    () => (failure instanceof RequestFailed ? problemsOf(failure.problems, 'ossec.conf') : { here: [], elsewhere: [] }),
+    [failure],
+  )
+  const save = async (): Promise<void> => {
+    setBusy(true)
+    setFailure(null)
+    try {
+      await client.call('PUT', '/manager/configuration', {
+        text: { type: 'application/octet-stream', content: text },
+      })
+      notifications.show({ message: 'ossec.conf is saved. It counts from the next start of the manager.' })
+      await Promise.all([
+        queries.invalidateQueries({ queryKey: ['configuration'] }),
+        queries.invalidateQueries({ queryKey: ['items', '/manager/configuration/validation'] }),
+      ])
+    } catch (error) {
+      setFailure(error)
+    } finally {
+      setStep('edit')
+      setBusy(false)
+    }
+  }
+  if (step === 'review') {
+    return (
+      <>
+        <p>What changes in ossec.conf. The manager reads it at its next start.</p>
+        <Changes before={before} after={text} />
+        <Group mt="md" gap="xs">
+          <Button loading={isBusy} onClick={() => void save()}>
+            Save
+          </Button>
+          <Button variant="default" disabled={isBusy} onClick={() => setStep('edit')}>
+            Back to the text
+          </Button>
+        </Group>
+      </>
+    )
+  }
   return (
     <>
       <p className="grid-count">
-        Changed on the manager’s machine; <code>dogwatch config check</code> tells what each element does. The manager
-        reads it at its start.
+        The manager reads this file at its start; until then the values on the other side of this page are in force.
+        What a file had before a change is kept beside it, as <code>ossec.conf.before</code>.
       </p>
-      <CodeEditor label="ossec.conf" value={file.data} language="xml" height={520} problems={problems} />
+      {failure !== null && (
+        <Alert color="red" title="Not saved" mb="sm" role="alert">
+          {failure instanceof Error ? failure.message : String(failure)}
+          <ul>
+            {[...told.here.map(({ line, message }) => `Line ${line}: ${message}`), ...told.elsewhere].map((says) => (
+              <li key={says}>{says}</li>
+            ))}
+          </ul>
+        </Alert>
+      )}
+      <CodeEditor
+        label="ossec.conf"
+        value={text}
+        language="xml"
+        height={480}
+        problems={failure === null ? problems : told.here}
+        {...(mayChange ? { onChange: setText } : {})}
+      />
+      {mayChange && (
+        <Group mt="md" gap="xs">
+          <Button disabled={text === before} onClick={() => setStep('review')}>
+            Review changes
+          </Button>
+          {text !== before && (
+            <Button variant="default" onClick={() => setText(before)}>
+              Undo all
+            </Button>
+          )}
+        </Group>
+      )}
     </>
   )
 }

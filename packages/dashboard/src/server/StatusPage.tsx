@@ -1,7 +1,9 @@
 /** How the manager is: its parts, what goes through it, what waits and what was dropped, and how far the store is. */
-import { Badge } from '@mantine/core'
+import { Badge, Skeleton } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { useItems, useStoreStatus } from '../data/hooks.ts'
+import { client } from '../data/session.ts'
 import { fullTime } from '../url/time-range.ts'
 import { Chart } from '../widgets/Chart.tsx'
 import { seriesColor } from '../widgets/chart-colors.ts'
@@ -61,6 +63,14 @@ export default function StatusPage() {
       <div className="panels" data-columns="2">
         <Panel title="Throughput while this page is open">
           <Throughput samples={samples} />
+        </Panel>
+        <Panel title="Alerts by hour of the day">
+          <Hourly />
+        </Panel>
+      </div>
+      <div className="panels" data-columns="2">
+        <Panel title="Dropped, by reason">
+          <Drops />
         </Panel>
         <Panel title="Parts">
           <ul className="server-parts">
@@ -141,6 +151,60 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
     <>
       <dt>{name}</dt>
       <dd>{value}</dd>
+    </>
+  )
+}
+
+/** What is not there any more, and why. */
+function Drops() {
+  const { data, error, refetch } = useQuery({
+    queryKey: ['drops'],
+    queryFn: ({ signal }) => client.call<DropsAnswer>('GET', '/dogwatch/drops', { signal }),
+    refetchInterval: everyMs,
+  })
+  if (error !== null) return <Trouble error={error} onRetry={() => void refetch()} />
+  const drops = Object.entries(data?.data.drops ?? {}).filter(([, count]) => count > 0)
+  if (drops.length === 0) {
+    return (
+      <EmptyState title="Nothing was dropped" icon="check">
+        Whatever came since the start is on disk, or was refused with a word to who sent it.
+      </EmptyState>
+    )
+  }
+  return (
+    <dl className="server-facts">
+      {drops.map(([reason, count]) => (
+        <Fact key={reason} name={reason.replaceAll('_', ' ')} value={countText(count)} />
+      ))}
+    </dl>
+  )
+}
+
+interface DropsAnswer {
+  readonly data: { readonly drops: Readonly<Record<string, number>> }
+}
+
+/** The average day of the last four weeks. */
+function Hourly() {
+  const { data, error, refetch } = useItems<{ readonly averages: readonly number[]; readonly interactions: number }>(
+    '/manager/stats/hourly',
+  )
+  const averages = data?.items[0]?.averages
+  const option = useMemo(
+    () => ({
+      grid: { left: 50, right: 12, top: 12, bottom: 24 },
+      xAxis: { type: 'category' as const, data: (averages ?? []).map((_, hour) => `${hour}`) },
+      yAxis: { type: 'value' as const, minInterval: 1 },
+      series: [{ name: 'alerts', type: 'bar' as const, color: seriesColor(0), data: [...(averages ?? [])] }],
+    }),
+    [averages],
+  )
+  if (error !== null) return <Trouble error={error} onRetry={() => void refetch()} />
+  if (averages === undefined) return <Skeleton height={170} />
+  return (
+    <>
+      <Chart option={option} height={170} label="Alerts by hour of the day" />
+      <p className="grid-count">In UTC, on average of the days of the last four weeks that had alerts.</p>
     </>
   )
 }
