@@ -24,6 +24,9 @@ export interface JsonOptions {
 const csvLengthMax = 65_536
 /** Bounds of what is learnt: leaves, separators in all, separators behind one leaf, bytes of one separator. */
 const leavesMax = 8_000
+/** Longer places, and deeper ones, are not remembered: names may be as long as an event, and come from whoever writes a log. */
+const placeLengthMax = 512
+const partsMax = 24
 const stepsMax = 24_000
 const stepsOfLeafMax = 48
 const separatorLengthMax = 600
@@ -327,19 +330,22 @@ export class JsonDecoder {
     const known = this.#leaves.get(place)
     if (known !== undefined) return known
     const key = ownCopy(path)
-    const parts = key.split('.')
-    const keep = this.#leaves.size < leavesMax
+    const parts = place.length > placeLengthMax ? [] : key.split('.')
+    const keep = this.#leaves.size < leavesMax && parts.length > 0 && parts.length <= partsMax
+    // What is not remembered is rendered from the fields.
+    if (!keep) this.#isLinear = false
     let node = this.#root
-    const nodes = parts.map((part) => {
+    const nodes: PathNode[] = []
+    for (const part of keep ? parts : []) {
       const name = foldName(part)
       let next = node.children.get(name)
       if (next === undefined) {
         next = { children: new Map(), stamp: 0 }
-        if (keep) node.children.set(name, next)
+        node.children.set(name, next)
       }
       node = next
-      return next
-    })
+      nodes.push(next)
+    }
     const leaf: Leaf = {
       key,
       place: ownCopy(place),
@@ -348,10 +354,9 @@ export class JsonDecoder {
       parts,
       nodes,
       steps: [],
-      close: '}'.repeat(parts.length - 1),
+      close: keep ? '}'.repeat(parts.length - 1) : '',
     }
     if (keep) this.#leaves.set(leaf.place, leaf)
-    else this.#isLinear = false
     return leaf
   }
 

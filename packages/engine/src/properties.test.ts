@@ -317,6 +317,24 @@ describe('JSON: what was learnt gives what the plain walk gives', () => {
     expect(view(learned, slots, '{"a":{"b":false}').keys).toEqual([])
   })
 
+  const depths: [says: string, key: string][] = [
+    ['as many parts as are remembered', 'a.'.repeat(23)],
+    ['more parts than are remembered', 'a.'.repeat(24)],
+    ['a long name', 'x'.repeat(2000)],
+    ['as many parts as an event has room for', 'a.'.repeat(250_000)],
+  ]
+  test.each(depths)('a name of %s', (_says, key) => {
+    const slots = new FieldSlots()
+    const options = { jsonArray: 'array', jsonNull: 'string' } as const
+    const learned = new JsonDecoder(slots, options)
+    const nested = (value: string) => {
+      const parts = `${key}b`.split('.')
+      return `,"data":{${parts.map((part) => `"${part}":`).join('{')}"${value}"${'}'.repeat(parts.length)}`
+    }
+    for (const value of ['x', 'y', 'z'])
+      expect(view(learned, slots, `{"${key}b":"${value}"}`).data === nested(value)).toBe(true)
+  })
+
   for (const jsonArray of ['array', 'csv'] as const)
     for (const jsonNull of ['string', 'discard'] as const)
       test(`arrays as ${jsonArray}, null as ${jsonNull}`, () => {

@@ -231,11 +231,29 @@ function insert(root: Branch, key: string, json: string): void {
   if (!branch.members.has(folded)) branch.members.set(folded, { name: last, value: json })
 }
 
-function branchJson(branch: Branch): string {
-  const members: string[] = []
-  for (const { name, value } of branch.members.values())
-    members.push(`${jsonText(name)}:${typeof value === 'string' ? value : branchJson(value)}`)
-  return `{${members.join(',')}}`
+/** Without recursion: a name may have as many dots as an event has bytes. */
+function branchJson(root: Branch): string {
+  const open = [root.members.values()]
+  let out = '{'
+  let isFirst = true
+  for (let members = open.at(-1); members !== undefined; members = open.at(-1)) {
+    const next = members.next()
+    if (next.done === true) {
+      open.pop()
+      out += '}'
+      isFirst = false
+      continue
+    }
+    const { name, value } = next.value
+    out += `${isFirst ? '' : ','}${jsonText(name)}:`
+    isFirst = typeof value !== 'string'
+    if (typeof value === 'string') out += value
+    else {
+      out += '{'
+      open.push(value.members.values())
+    }
+  }
+  return out
 }
 
 /** `<where>` of the text files: the location if it is an agent's, else host and location. */
