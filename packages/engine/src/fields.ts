@@ -57,9 +57,13 @@ export function foldName(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
+/** Keys of events that are remembered, and their longest, in bytes. */
+const seenMax = 20_000
+const seenLengthMax = 512
+
 /**
  * Dynamic field names that rules and decoders refer to, numbered. Names compare without ASCII case. Keys seen in events are cached by their exact
- * spelling; the cache is bounded, since senders choose the keys.
+ * spelling; the cache is bounded, in their count and their length, since senders choose the keys.
  */
 export class FieldSlots {
   readonly #slots = new Map<string, number>()
@@ -84,7 +88,7 @@ export class FieldSlots {
     const seen = this.#seen.get(key)
     if (seen !== undefined) return seen
     const slot = this.#slots.get(foldName(key)) ?? -1
-    if (this.#seen.size < 20_000) this.#seen.set(ownCopy(key), slot)
+    if (this.#seen.size < seenMax && key.length <= seenLengthMax) this.#seen.set(ownCopy(key), slot)
     return slot
   }
 }
