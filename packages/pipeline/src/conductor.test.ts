@@ -16,6 +16,8 @@ const overheard = vi.hoisted(() => ({
   toWorker: (_message: unknown): void => {},
   /** True ends the thread that said this. */
   isLastWord: (_message: unknown): boolean => false,
+  /** So many threads made from now on end before they are ready. */
+  stillborn: 0,
 }))
 vi.mock(import('node:worker_threads'), async (original) => {
   const real = await original()
@@ -28,7 +30,9 @@ vi.mock(import('node:worker_threads'), async (original) => {
     }`
   class WatchedWorker extends real.Worker {
     constructor(url: URL, options: WorkerOptions) {
-      super(url, { ...options, execArgv: ['--import', `data:text/javascript,${encodeURIComponent(dies)}`] })
+      const first = overheard.stillborn > 0 ? 'process.exit(8)' : dies
+      overheard.stillborn = Math.max(0, overheard.stillborn - 1)
+      super(url, { ...options, execArgv: ['--import', `data:text/javascript,${encodeURIComponent(first)}`] })
       this.on('message', (message: unknown) => {
         if (overheard.isLastWord(message)) void this.terminate()
       })
@@ -140,6 +144,9 @@ const read = (name: string): string => readFileSync(join(home, 'logs', name), 'u
 const eventsIn = (text: string): number[] => [...text.matchAll(/"full_log":"event (\d+)\./g)].map(([, n]) => Number(n))
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n)
 
+const statsOf = (told: readonly FromConductor[]) =>
+  told.flatMap((each) => (each.kind === 'stats' ? [each.stats] : [])).at(-1)
+
 describe('match workers that die', () => {
   test.each([
     ['in the middle of a job', 100, [57]],
@@ -172,6 +179,24 @@ describe('match workers that die', () => {
     },
   )
 
+  test('threads that end before they are ready cost time and no record', async () => {
+    const { conductor, told, run } = await start()
+    await append(0, 100)
+    let isEnded = false
+    overheard.isLastWord = () => {
+      if (!isEnded) overheard.stillborn = 4
+      const isNow = !isEnded
+      isEnded = true
+      return isNow
+    }
+    await run()
+    await append(100, 200)
+    await run()
+    await conductor.stop()
+    expect(statsOf(told)).toMatchObject({ events: 200, incidents: { restarts: 5, skippedRecords: 0 } })
+    expect(eventsIn(read('archives/archives.json'))).toEqual(range(0, 200))
+  })
+
   test('one that is ended in the middle of its work is replaced: the next does what is left, no event is lost or there twice', async () => {
     const { conductor, told, run } = await start()
     const count = 12_000
@@ -195,8 +220,7 @@ describe('match workers that die', () => {
     await run()
     await conductor.stop()
     expect(begun.some((from) => from > 0 && from < count)).toBe(true)
-    const stats = told.flatMap((each) => (each.kind === 'stats' ? [each.stats] : [])).at(-1)
-    expect(stats).toMatchObject({
+    expect(statsOf(told)).toMatchObject({
       events: count + 200,
       drops: { lost_record: 0 },
       incidents: { restarts: 1, skippedRecords: 0 },
