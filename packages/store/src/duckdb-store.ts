@@ -335,15 +335,32 @@ class DuckDbStore implements Store {
       const direction = order === 'newest' ? 'DESC' : 'ASC'
       const behind = order === 'newest' ? '<' : '>'
       const ordered = `ORDER BY time ${direction}, sequence ${direction}`
-      const start = after === undefined ? '' : `WHERE ${besidePlace(after, behind, parameters)}`
-      const places = await read(
-        connection,
-        `WITH matching AS MATERIALIZED (SELECT time, sequence FROM ${source})
-        SELECT (SELECT count(*) FROM matching), page.time, page.sequence FROM (SELECT 1)
-          LEFT JOIN (SELECT time, sequence FROM matching ${start} ${ordered} LIMIT ${limit} OFFSET ${offset}) AS page ON TRUE ${ordered}`,
-        parameters,
-      )
-      const total = Number(places[0]?.[0] ?? 0)
+      let total: number
+      let places: readonly Row[]
+      if (looksIntoTexts.test(source)) {
+        // Looked for once: what matches is kept, which is little where texts must hold something.
+        const start = after === undefined ? '' : `WHERE ${besidePlace(after, behind, parameters)}`
+        places = await read(
+          connection,
+          `WITH matching AS MATERIALIZED (SELECT time, sequence FROM ${source})
+          SELECT (SELECT count(*) FROM matching), page.time, page.sequence FROM (SELECT 1)
+            LEFT JOIN (SELECT time, sequence FROM matching ${start} ${ordered} LIMIT ${limit} OFFSET ${offset}) AS page ON TRUE ${ordered}`,
+          parameters,
+        )
+        total = Number(places[0]?.[0] ?? 0)
+      } else {
+        // Counting columns, and the first of an order, are quick; keeping millions of places is not.
+        const [counted] = await read(connection, `SELECT count(*) FROM ${source}`, parameters)
+        total = Number(counted?.[0] ?? 0)
+        const page = new Parameters()
+        const from = this.#from(request, page) ?? ''
+        const start = after === undefined ? '' : `WHERE ${besidePlace(after, behind, page)}`
+        places = await read(
+          connection,
+          `SELECT NULL, time, sequence FROM (SELECT time, sequence FROM ${from}) ${start} ${ordered} LIMIT ${limit} OFFSET ${offset}`,
+          page,
+        )
+      }
       const [first, last] = [placeOf(places[0]), placeOf(places.at(-1))]
       if (first === null || last === null) return { total, documents: [] }
       const range = { fromMs: Math.min(first.timeMs, last.timeMs), toMs: Math.max(first.timeMs, last.timeMs) + 1 }
@@ -392,7 +409,7 @@ class DuckDbStore implements Store {
       const rows = await read(
         connection,
         `WITH split AS MATERIALIZED (SELECT ((time + ${splitOffset}) // ${splitStep}) * ${splitStep} - ${splitOffset} AS b, ${value} AS v FROM ${splitSource}),
-          counted AS (SELECT b, v, count(*) AS c FROM split WHERE v IS NOT NULL GROUP BY b, v),
+          counted AS MATERIALIZED (SELECT b, v, count(*) AS c FROM split WHERE v IS NOT NULL GROUP BY b, v),
           top AS (SELECT v FROM counted GROUP BY v ORDER BY sum(c) DESC, v LIMIT ${by.limit})
         SELECT b, v, c FROM counted WHERE v IN (SELECT v FROM top) ORDER BY b`,
         split,
@@ -696,6 +713,9 @@ function foundOf([id, time, sequence, json]: Row): Found {
 }
 
 /** Whether a document stands before or behind a place; in single comparisons, since pairs cannot be compared on both sides at once. */
+/** A condition that reads documents or their text, and not columns alone. */
+const looksIntoTexts = /\b(?:json|search_text)\b/
+
 function besidePlace({ timeMs, sequence }: Place, sign: '<' | '>', parameters: Parameters): string {
   const time = parameters.addWhole(timeMs)
   return `(time ${sign} ${time} OR (time = ${time} AND sequence ${sign} ${parameters.addWhole(sequence)}))`
