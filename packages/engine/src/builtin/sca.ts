@@ -14,7 +14,7 @@ import {
   textMember,
 } from './store.ts'
 
-/** Most results kept; the oldest go, and are told anew when they come again. */
+/** Most results, and most summaries, kept; the oldest go, and are told anew when they come again. */
 const resultsMax = 500_000
 
 /** What is remembered of agents' scans: results by agent, policy and check; summary hashes by agent and policy. */
@@ -121,6 +121,8 @@ export class ScaState {
     }
     const key = `${event.agentId} ${policyId}`
     const isNew = this.summaries.get(key) !== hash
+    this.summaries.delete(key)
+    if (this.summaries.size >= resultsMax) this.summaries.delete(this.summaries.keys().next().value as string)
     this.summaries.set(key, hash)
     const isTold =
       (isNew && member(message, 'first_scan') === undefined) || member(message, 'force_alert') !== undefined
