@@ -383,40 +383,47 @@ class DuckDbStore implements Store {
     const bounded = this.#bounded(request.index, range)
     if (bounded === null) return []
     checkNumber('buckets', Math.ceil((bounded.toMs - bounded.fromMs) / stepMs), 0, bucketCountMax + 1)
+    if (by !== undefined) checkNumber('by.limit', by.limit, 1, 50)
     return this.#searchTurn(async (connection) => {
-      const parameters = new Parameters()
-      const step = parameters.addWhole(stepMs)
-      const offset = parameters.addWhole(offsetMs)
-      const bucket = `((time + ${offset}) // ${step}) * ${step} - ${offset}`
-      const source = this.#from(request, parameters) ?? ''
-      const counts = await read(
-        connection,
-        `SELECT ${bucket} AS b, count(*) FROM ${source} GROUP BY b ORDER BY b`,
-        parameters,
-      )
       const buckets = new Map<number, { fromMs: number; count: number; by: Record<string, number> }>()
-      for (const [start, count] of counts) {
-        buckets.set(Number(start), { fromMs: Number(start), count: Number(count), by: emptyTable() })
+      const bucketOf = (parameters: Parameters): string => {
+        const step = parameters.addWhole(stepMs)
+        const offset = parameters.addWhole(offsetMs)
+        return `((time + ${offset}) // ${step}) * ${step} - ${offset}`
       }
-      if (by === undefined) return [...buckets.values()]
-      checkNumber('by.limit', by.limit, 1, 50)
+      const count = (start: unknown, counted: unknown): void => {
+        buckets.set(Number(start), { fromMs: Number(start), count: Number(counted), by: emptyTable() })
+      }
       const split = new Parameters()
-      const splitStep = split.addWhole(stepMs)
-      const splitOffset = split.addWhole(offsetMs)
-      const splitSource = this.#from(request, split) ?? ''
-      const values = valuesOf(by.field, split)
+      const values = by === undefined ? null : valuesOf(by.field, split)
+      // A document of several values, or none, is in several parts; then the documents are counted beside them.
+      if (values === null || values.isList) {
+        const parameters = new Parameters()
+        const bucket = bucketOf(parameters)
+        const source = this.#from(request, parameters) ?? ''
+        const sql = `SELECT ${bucket} AS b, count(*) FROM ${source} GROUP BY b ORDER BY b`
+        for (const [start, counted] of await read(connection, sql, parameters)) count(start, counted)
+      }
+      if (by === undefined || values === null) return [...buckets.values()]
+      const bucket = bucketOf(split)
+      const source = this.#from(request, split) ?? ''
       const value = values.isList ? `unnest(list_distinct(${values.sql}))` : values.sql
       const rows = await read(
         connection,
-        `WITH split AS MATERIALIZED (SELECT ((time + ${splitOffset}) // ${splitStep}) * ${splitStep} - ${splitOffset} AS b, ${value} AS v FROM ${splitSource}),
-          counted AS MATERIALIZED (SELECT b, v, count(*) AS c FROM split WHERE v IS NOT NULL GROUP BY b, v),
-          top AS (SELECT v FROM counted GROUP BY v ORDER BY sum(c) DESC, v LIMIT ${by.limit})
-        SELECT b, v, c FROM counted WHERE v IN (SELECT v FROM top) ORDER BY b`,
+        `WITH split AS NOT MATERIALIZED (SELECT ${bucket} AS b, ${value} AS v FROM ${source}),
+          counted AS MATERIALIZED (SELECT b, v, count(*) AS c FROM split GROUP BY b, v),
+          top AS (SELECT v FROM counted WHERE v IS NOT NULL GROUP BY v ORDER BY sum(c) DESC, v LIMIT ${by.limit})
+        SELECT b, v, c FROM counted WHERE v IN (SELECT v FROM top)
+        UNION ALL SELECT b, NULL, sum(c) FROM counted GROUP BY b ORDER BY b, v NULLS FIRST`,
         split,
       )
-      for (const [start, name, count] of rows) {
-        const bucketOf = buckets.get(Number(start))
-        if (bucketOf !== undefined) bucketOf.by[shortNumber(String(name))] = Number(count)
+      for (const [start, name, counted] of rows) {
+        if (name === null) {
+          if (!values.isList) count(start, counted)
+          continue
+        }
+        const found = buckets.get(Number(start))
+        if (found !== undefined) found.by[shortNumber(String(name))] = Number(counted)
       }
       return [...buckets.values()]
     })
