@@ -199,6 +199,33 @@ describe('agents', () => {
     })
   })
 
+  test('ids that there are not are told beside those that there are', async () => {
+    expect((await ask('GET', '/agents?agents_list=001,998,999')).body).toMatchObject({
+      error: 2,
+      data: {
+        affected_items: [{ id: '001' }],
+        total_affected_items: 1,
+        total_failed_items: 2,
+        failed_items: [{ error: { code: 1701 }, id: ['998', '999'] }],
+      },
+    })
+    expect((await ask('GET', '/agents?agents_list=999')).body.error).toBe(1)
+    // There, but in another state than was asked for: nothing failed.
+    expect((await ask('GET', '/agents?agents_list=002&status=active')).body).toMatchObject({
+      error: 0,
+      data: { total_affected_items: 0 },
+    })
+  })
+
+  test('those of a group are restarted', async () => {
+    expect((await ask('PUT', '/agents/group/default/restart')).body.data.affected_items).toEqual(['001'])
+    expect((await ask('PUT', '/agents/group/dmz/restart')).body).toMatchObject({
+      error: 0,
+      data: { total_affected_items: 0 },
+    })
+    expect((await ask('PUT', '/agents/group/none/restart')).body.error).toBe(1710)
+  })
+
   test('summaries', async () => {
     expect((await ask('GET', '/agents/summary/status')).body.data.connection).toEqual({
       active: 1,
@@ -270,6 +297,14 @@ describe('groups', () => {
     const conf = '<agent_config><localfile><location>/x</location></localfile></agent_config>'
     expect((await ask('PUT', '/groups/web/configuration', conf, 'application/xml')).status).toBe(200)
     expect((await ask('GET', '/groups/web/configuration?raw=true')).body).toBe(conf)
+    expect((await ask('GET', '/groups/web/files/agent.conf')).body).toBe(conf)
+    expect((await ask('GET', '/groups/web/configuration')).body.data.affected_items).toEqual([
+      { filters: {}, config: { localfile: [{ location: '/x' }] } },
+    ])
+    const odd = '<agent_config><sysheck></sysheck></agent_config>'
+    expect((await ask('PUT', '/groups/web/configuration', odd, 'application/xml')).body.problems).toMatchObject([
+      { severity: 'warning', at: { line: 1, column: 15 } },
+    ])
     expect((await ask('GET', '/groups/web/files')).body.data.affected_items).toEqual([
       { filename: 'agent.conf', hash: 'h' },
     ])
@@ -299,6 +334,7 @@ test.each([
   ['GET', '/groups', 200],
   ['GET', '/agents/001/key', 403],
   ['PUT', '/agents/restart', 403],
+  ['PUT', '/agents/group/default/restart', 403],
   ['DELETE', '/agents?agents_list=all&status=all', 403],
   ['PUT', '/agents/001/group/dmz', 403],
   ['DELETE', '/groups?groups_list=dmz', 403],

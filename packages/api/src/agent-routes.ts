@@ -74,11 +74,23 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     },
     ({ query }) => {
       const items = [managerItem(parts), ...desk().agents().map(agentItem)]
-      return listAnswer(
+      const answer = listAnswer(
         items.filter(agentTest(query, parts.now())),
         query,
         'All selected agents information was returned',
       )
+      if (query.agents_list === undefined || query.agents_list === 'all') return answer
+      const known = new Set(items.map((item) => memberAt(item, 'id')))
+      const missing = [...new Set(query.agents_list.split(','))].filter((id) => !known.has(id))
+      if (missing.length === 0) return answer
+      const failed = missing.map((id) => ({ id, code: 1701, message: 'Agent does not exist' }))
+      const { affected_items: found, total_affected_items: total } = answer.data
+      const done = doneAnswer(found, failed, {
+        all: '',
+        some: 'Some agents information was not returned',
+        none: 'No agent information was returned',
+      })
+      return { ...done, data: { ...done.data, total_affected_items: total } }
     },
   )
 
@@ -362,6 +374,32 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       config: { permission: 'agent:restart' },
     },
     ({ params: { agent_id: id } }) => askAll([id], 'com', 'restart', 'Restart'),
+  )
+  server.put(
+    '/agents/group/:group_id/restart',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Restart the agents of a group that are active',
+        params: Type.Object({ group_id: Type.String({ pattern: groupPattern }) }),
+      },
+      config: { permission: 'agent:restart' },
+    },
+    ({ params: { group_id: group } }) => {
+      if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
+      const members = desk()
+        .agents()
+        .filter(({ status, groups }) => status === 'active' && groups.includes(group))
+      return askAll(
+        members.map(({ id }) => id),
+        'com',
+        'restart',
+        'Restart',
+      )
+    },
   )
   server.put(
     '/syscheck',

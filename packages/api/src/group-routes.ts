@@ -1,11 +1,11 @@
 /** Groups of agents: their members, the configuration that they share, its files (spec: api, endpoints 37 to 43). */
-import { problemAt, readXml } from '@dogwatch/config'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { openAccess } from './access.ts'
 import { agentItem, deskOf, doneAnswer, groupPattern } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
+import { groupConfigurationItems, groupConfigurationProblems } from './group-configuration.ts'
 import type { ApiParts } from './parts.ts'
 import { withoutSecrets } from './secrets.ts'
 import { type ApiServer, askerOf } from './server.ts'
@@ -180,7 +180,7 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
         security,
         response: { 200: Type.Unknown() },
         params,
-        summary: 'agent.conf of a group',
+        summary: 'agent.conf of a group: for each part which agents are meant and what it says, or the file as it is',
         querystring: Type.Object({ ...commonQuery, raw: Type.Optional(Type.Boolean()) }),
       },
       config: { permission: 'group:read' },
@@ -191,7 +191,13 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
       known(group)
       const text = shownTo(request, desk().groupFile(group, 'agent.conf') ?? new Uint8Array())
       if (raw === true) return reply.type('application/xml; charset=utf-8').send(text)
-      return reply.send(itemsAnswer([{ filename: 'agent.conf', content: text }], 'The configuration was read'))
+      const items = groupConfigurationItems(text)
+      if (items === null) {
+        throw new ApiError(400, 'agent.conf has errors; ask with raw=true to see it', 1113, {
+          problems: groupConfigurationProblems(text),
+        })
+      }
+      return reply.send(itemsAnswer(items, 'The configuration was read'))
     },
   )
 
@@ -214,9 +220,11 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
       known(group)
       if (typeof body !== 'string' || body.trim() === '')
         throw new ApiError(406, 'send the text as application/xml', 6002)
-      checkConfiguration(body)
+      const problems = groupConfigurationProblems(body).slice(0, 100)
+      if (problems.some(({ severity }) => severity === 'error'))
+        throw new ApiError(400, 'agent.conf has errors; nothing was changed', 1114, { problems })
       desk().putGroupConfiguration(group, Buffer.from(body, 'utf8'))
-      return { message: 'Agent configuration was successfully updated', error: 0 }
+      return { message: 'Agent configuration was successfully updated', error: 0, problems }
     },
   )
   server.addContentTypeParser(
@@ -224,19 +232,4 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
     { parseAs: 'string', bodyLimit: configurationLengthMax },
     (_request, body, done) => done(null, body),
   )
-}
-
-/** Refuses what no agent could read. */
-function checkConfiguration(text: string): void {
-  const reading = readXml('agent.conf', Buffer.from(text, 'utf8').toString('latin1'))
-  const problems =
-    'problem' in reading
-      ? [reading.problem]
-      : reading.file.roots
-          .filter(({ name }) => name !== 'agent_config')
-          .map(({ name, offset }) =>
-            problemAt(reading.file, offset, 'error', 'AGENT_CONF_ROOT', `<${name}> stands outside <agent_config>`),
-          )
-  if (problems.length === 0) return
-  throw new ApiError(400, 'agent.conf has errors; nothing was changed', 1114, { problems: problems.slice(0, 100) })
 }
