@@ -129,6 +129,10 @@ describe('roles and policies of one’s own', () => {
     const tries: [Method, string, object?][] = [
       ['POST', `/security/users/${me}/roles?role_ids=${everything}`],
       ['PUT', `/security/users/${me}`, { roles: [everything] }],
+      ['POST', `/security/users/${me}/roles?role_ids=5`],
+      ['PUT', `/security/users/${me}`, { roles: [5] }],
+      // It might be one that denies.
+      ['DELETE', `/security/users/${me}/roles?role_ids=3`],
       ['PUT', `/security/users/${holder}`, { password: 'Another-password-1' }],
       ['DELETE', `/security/users/${holder}`],
       ['POST', '/security/roles', { name: 'mine' }],

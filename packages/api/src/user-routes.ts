@@ -115,7 +115,10 @@ export function userRoutes(
       // Whoever may change users still cannot become, or lock out, an administrator.
       checkHeld(asker, before)
       if (given !== undefined) checkPassword(given)
-      if (wanted !== undefined) checkRoles(asker, wanted)
+      if (wanted !== undefined) {
+        checkRoles(asker, wanted)
+        checkOther(asker, before)
+      }
       const losesAdministrator = (wanted !== undefined && !wanted.includes(administrator)) || disabled === true
       if (losesAdministrator) keepOneAdministrator(before.id)
       const passwordHash = given === undefined ? null : await hashPassword(given)
@@ -196,6 +199,7 @@ export function userRoutes(
       if (both.length > 0) throw new ApiError(400, `${user.name} has the role ${both[0]} already`, 4017)
       checkHeld(askerOf(request), user)
       checkRoles(askerOf(request), wanted)
+      checkOther(askerOf(request), user)
       const changed = state.changeUser(user.id, { roles: [...user.roles, ...new Set(wanted)] })
       return itemsAnswer(changed === null ? [] : [userItem(changed)], 'All roles were linked to user')
     },
@@ -213,6 +217,7 @@ export function userRoutes(
       const missing = unwanted.filter((id) => !user.roles.includes(id))
       if (missing.length > 0) throw new ApiError(400, `${user.name} has no role ${missing[0]}`, 4016)
       checkHeld(askerOf(request), user)
+      checkOther(askerOf(request), user)
       if (unwanted.includes(administrator)) keepOneAdministrator(user.id)
       const changed = state.changeUser(user.id, { roles: user.roles.filter((id) => !unwanted.includes(id)) })
       return itemsAnswer(changed === null ? [] : [userItem(changed)], 'All roles were unlinked from user')
@@ -265,6 +270,12 @@ export function userRoutes(
     if (wanted.includes(administrator) && !asker.roles.includes(administrator)) {
       throw new ApiError(403, 'Permission denied: only an administrator changes administrators', 4000)
     }
+  }
+
+  /** A role may also deny; so it is not for those who have it to lay it down, nor to take another one up. */
+  function checkOther(asker: User, user: User): void {
+    if (asker.id === user.id && !asker.roles.includes(administrator))
+      throw new ApiError(403, 'Permission denied: only an administrator changes their own roles', 4000)
   }
 
   /** Whoever takes a user over may what the user may: so nobody changes those who may more. */
