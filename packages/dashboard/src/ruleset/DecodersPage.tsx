@@ -18,8 +18,13 @@ export default function DecodersPage() {
         csvName="decoders"
         columns={[
           { id: 'name', label: 'Name', isSortable: true },
-          { id: 'details.parent', label: 'Parent', render: (item) => fieldText({ ...item }, 'details.parent') },
-          { id: 'position', label: 'Position', isSortable: true, width: 90 },
+          {
+            id: 'details.parent',
+            label: 'Parent',
+            render: (item) => fieldText({ ...item }, 'details.parent'),
+            isWideOnly: true,
+          },
+          { id: 'position', label: 'Position', isSortable: true, width: 90, isWideOnly: true },
           { id: 'filename', label: 'File', isSortable: true },
           { id: 'line', label: 'Line', width: 70, isWideOnly: true },
         ]}

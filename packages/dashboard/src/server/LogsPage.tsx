@@ -2,6 +2,7 @@
 import { SegmentedControl, Switch } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import { shortTime } from '../url/time-range.ts'
 import { usePageParam } from '../url/url-state.ts'
 import { DataTable } from '../widgets/DataTable.tsx'
 import { EmptyState } from '../widgets/EmptyState.tsx'
@@ -50,9 +51,17 @@ export default function LogsPage() {
         searchPlaceholder="Words"
         empty={<EmptyState title="No lines">No line of that level, or none with those words.</EmptyState>}
         columns={[
-          { id: 'timestamp', label: 'Time', width: 210 },
-          { id: 'level', label: 'Level', width: 90 },
-          { id: 'description', label: 'Says', render: ({ description }) => <SafeText text={description} max={1000} /> },
+          { id: 'timestamp', label: 'Time', width: 125, render: ({ timestamp }) => shortTime(Date.parse(timestamp)) },
+          { id: 'level', label: 'Level', width: 80 },
+          {
+            id: 'description',
+            label: 'Says',
+            render: ({ description }) => (
+              <span className="server-says">
+                <SafeText text={description} max={1000} />
+              </span>
+            ),
+          },
         ]}
       />
     </>

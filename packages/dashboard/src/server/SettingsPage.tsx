@@ -192,6 +192,9 @@ function rowsOf(values: unknown): readonly (readonly [string, string])[] {
 function shown(value: unknown): string {
   if (value === null || value === undefined) return 'not set'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (Array.isArray(value) && value.length === 0) return 'none'
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(shown).join('; ')
+  if (typeof value !== 'object') return String(value)
+  return Object.entries(value)
+    .map(([name, part]) => `${words(name).toLowerCase()} ${shown(part)}`)
+    .join(', ')
 }

@@ -33,6 +33,8 @@ export default function StatusPage() {
   const stats = useItems<Sample>('/manager/stats', {}, { refetchMs: everyMs })
   const store = useStoreStatus()
   const samples = useSamples(stats.data?.items[0], stats.dataUpdatedAt)
+  const drops = useDrops()
+  const dropped = drops.data?.reduce((sum, [, count]) => sum + count, 0)
   const error = status.error ?? stats.error
   if (error !== null) return <Trouble error={error} onRetry={() => void stats.refetch()} />
   const now = stats.data?.items[0]
@@ -55,8 +57,8 @@ export default function StatusPage() {
         <StatCard label="Duplicates left out" value={number('duplicates')} />
         <StatCard
           label="Dropped"
-          value={number('drops')}
-          tone={(number('drops') ?? 0) > 0 ? 'critical' : 'good'}
+          value={dropped}
+          tone={(dropped ?? 0) > 0 ? 'critical' : 'good'}
           hint="each has a reason, below"
         />
       </div>
@@ -155,16 +157,31 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
   )
 }
 
-/** What is not there any more, and why. */
-function Drops() {
-  const { data, error, refetch } = useQuery({
+/** Why something was dropped, in words; a reason that is not here is told as it is. */
+const dropWords: Readonly<Record<string, string>> = {
+  format: 'not in the form of its queue',
+  'firewall-incomplete': 'firewall lines without what a firewall event needs',
+}
+/** Counted among the drops, but nothing that is missed: states that agents tell, which no rule is about. */
+const notMissed = 'no-event'
+
+function useDrops() {
+  return useQuery({
     queryKey: ['drops'],
-    queryFn: ({ signal }) => client.call<DropsAnswer>('GET', '/dogwatch/drops', { signal }),
+    queryFn: async ({ signal }) => {
+      const { data } = await client.call<DropsAnswer>('GET', '/dogwatch/drops', { signal })
+      return Object.entries(data.drops).filter(([reason, count]) => reason !== notMissed && count > 0)
+    },
     refetchInterval: everyMs,
   })
+}
+
+/** What is not there any more, and why. */
+function Drops() {
+  const { data, error, refetch } = useDrops()
   if (error !== null) return <Trouble error={error} onRetry={() => void refetch()} />
-  const drops = Object.entries(data?.data.drops ?? {}).filter(([, count]) => count > 0)
-  if (drops.length === 0) {
+  if (data === undefined) return <Skeleton height={120} />
+  if (data.length === 0) {
     return (
       <EmptyState title="Nothing was dropped" icon="check">
         Whatever came since the start is on disk, or was refused with a word to who sent it.
@@ -173,8 +190,8 @@ function Drops() {
   }
   return (
     <dl className="server-facts">
-      {drops.map(([reason, count]) => (
-        <Fact key={reason} name={reason.replaceAll('_', ' ')} value={countText(count)} />
+      {data.map(([reason, count]) => (
+        <Fact key={reason} name={dropWords[reason] ?? reason.replaceAll(/[_-]/g, ' ')} value={countText(count)} />
       ))}
     </dl>
   )
@@ -201,6 +218,13 @@ function Hourly() {
   )
   if (error !== null) return <Trouble error={error} onRetry={() => void refetch()} />
   if (averages === undefined) return <Skeleton height={170} />
+  if (averages.every((count) => count === 0)) {
+    return (
+      <EmptyState title="No full hour yet" icon="chart">
+        Hours that are over are counted here.
+      </EmptyState>
+    )
+  }
   return (
     <>
       <Chart option={option} height={170} label="Alerts by hour of the day" />
