@@ -22,6 +22,7 @@ const emptyDesk: AgentsDesk = {
   groups: () => [],
   key: () => null,
   add: refuse,
+  insert: refuse,
   remove: () => [],
   setGroups: refuse,
   createGroup: async () => refuse(),
@@ -31,6 +32,12 @@ const emptyDesk: AgentsDesk = {
   groupFile: () => null,
   putGroupConfiguration: refuse,
   ask: async () => refuse(),
+  reconnect: () => false,
+  files: {
+    find: async () => ({ total: 0, entries: [] }),
+    lastScan: async () => ({ startS: null, endS: null }),
+    clear: async () => {},
+  },
 }
 
 export function agentItem(agent: AgentFacts): Readonly<Record<string, unknown>> {

@@ -85,6 +85,15 @@ function deskInMemory(): AgentsDesk {
       agents.set(id, agent(id, { name }))
       return { id }
     },
+    insert({ id, name, ip }) {
+      const all = [...agents.values()]
+      if (id !== null && agents.has(id)) return { taken: 'id' }
+      if (all.some((each) => each.name === name)) return { taken: 'name' }
+      if (ip !== 'any' && all.some((each) => each.registerIp === ip)) return { taken: 'ip' }
+      const given = id ?? String(agents.size + 1).padStart(3, '0')
+      agents.set(given, agent(given, { name, registerIp: ip }))
+      return { id: given }
+    },
     remove: (ids) => ids.filter((id) => agents.delete(id)),
     setGroups(id, next) {
       const found = agents.get(id)
@@ -107,6 +116,12 @@ function deskInMemory(): AgentsDesk {
       id === '001'
         ? { text: target === 'com' || target === 'syscheck' ? 'ok' : `ok {"asked":"${target} ${command}"}` }
         : { problem: 'gone' },
+    reconnect: () => false,
+    files: {
+      find: async () => ({ total: 0, entries: [] }),
+      lastScan: async () => ({ startS: null, endS: null }),
+      clear: async () => {},
+    },
   }
 }
 
@@ -137,14 +152,6 @@ beforeAll(async () => {
       sampleCommand: () => null,
     },
   })
-  const login = async (user: string, password: string): Promise<string> => {
-    const answer = await api.server.inject({
-      method: 'POST',
-      url: '/security/user/authenticate?raw=true',
-      headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
-    })
-    return answer.body
-  }
   token = await login('admin', api.firstPassword?.password ?? '')
   await ask('POST', '/security/users', { username: 'reader', password: 'long enough 1!A', roles: [4] })
   readerToken = await login('reader', 'long enough 1!A')
@@ -153,6 +160,15 @@ afterAll(async () => {
   await api.close()
   rmSync(folder, { recursive: true })
 })
+
+async function login(user: string, password: string): Promise<string> {
+  const answer = await api.server.inject({
+    method: 'POST',
+    url: '/security/user/authenticate?raw=true',
+    headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
+  })
+  return answer.body
+}
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -274,6 +290,63 @@ describe('agents', () => {
       '004',
     ])
     expect((await ask('DELETE', '/agents?agents_list=all')).status).toBe(400)
+  })
+})
+
+describe('an agent that comes from elsewhere', () => {
+  const key = 'a1'.repeat(32)
+  const taken = { name: 'agent-002', ip: 'any' }
+  test('keeps its id and its key, and is removed', async () => {
+    const made = await ask('POST', '/agents/insert', { name: 'moved', ip: '192.0.2.9', id: '00123', key })
+    expect(made.body).toMatchObject({ error: 0, data: { id: '123' } })
+    expect((await ask('DELETE', '/agents?agents_list=123&status=all&older_than=0s')).body.error).toBe(0)
+  })
+
+  test.each([
+    ['another agent’s name', taken, 400, 1705],
+    ['another agent’s id', { name: 'other', ip: 'any', id: '001' }, 400, 1708],
+    ['the manager’s id', { name: 'other', ip: 'any', id: '000' }, 400, 1708],
+    ['no address', { name: 'other', ip: 'x' }, 400, 1412],
+    ['colons that are no address', { name: 'other', ip: ':::' }, 400, 1412],
+    ['a network that is too narrow', { name: 'other', ip: '192.0.2.0/33' }, 400, 1412],
+    ['a key that is too short', { name: 'other', ip: 'any', key: 'ab' }, 400, undefined],
+    ['a member that nobody knows', { name: 'other', ip: 'any', more: 1 }, 400, undefined],
+    ['a name with a newline', { name: 'other\n002', ip: 'any' }, 400, undefined],
+    ['an active one’s name, with force', { name: 'agent-001', ip: 'any', force: { enabled: true } }, 400, 1705],
+    [
+      'the name of one that is away too short a time, with force',
+      { ...taken, force: { enabled: true, disconnected_time: { enabled: true, value: '20d' } } },
+      400,
+      1705,
+    ],
+    [
+      'the name of one that is too new, with force',
+      { ...taken, force: { enabled: true, after_registration_time: '60d' } },
+      400,
+      1705,
+    ],
+  ])('%s is refused', async (_, body, status, error) => {
+    const answer = await ask('POST', '/agents/insert', body)
+    expect([answer.status, error === undefined ? undefined : answer.body.error]).toEqual([status, error])
+    expect(idsOf((await ask('GET', '/agents')).body)).toEqual(['000', '001', '002', '003'])
+  })
+
+  test('with force it replaces one that is away; who may only create may not', async () => {
+    const body = { ...taken, id: '050', force: { enabled: true } }
+    const policy = { actions: ['agent:create'], resources: ['*:*:*'], effect: 'allow' }
+    const made = await ask('POST', '/security/policies', { name: 'creates', policy })
+    const role = await ask('POST', '/security/roles', { name: 'creates' })
+    const [policyId, roleId] = [made, role].map((answer) => answer.body.data.affected_items[0].id)
+    await ask('POST', `/security/roles/${roleId}/policies?policy_ids=${policyId}`)
+    await ask('POST', '/security/users', { username: 'creator', password: 'long enough 1!A', roles: [roleId] })
+    const creator = await login('creator', 'long enough 1!A')
+    const refused = await ask('POST', '/agents/insert', body, 'application/json', creator)
+    expect([refused.status, refused.body.error]).toEqual([403, 4000])
+    expect((await ask('POST', '/agents/insert', body)).body.data.id).toBe('050')
+    expect(idsOf((await ask('GET', '/agents')).body)).toEqual(['000', '001', '003', '050'])
+    // As it was, for what comes after.
+    await ask('DELETE', '/agents?agents_list=050&status=all&older_than=0s')
+    await ask('POST', '/agents/insert', { ...taken, id: '002' })
   })
 })
 

@@ -1,11 +1,13 @@
 /** Agents: who there is, in what state, their keys and groups, and what can be done to them (spec: api, endpoints 15 to 35). */
-import { Type } from 'typebox'
+import { isIP } from 'node:net'
+import { type Static, Type } from 'typebox'
+import { openAccess } from './access.ts'
 import { agentIdPattern, agentItem, deskOf, doneAnswer, groupPattern, managerItem, olderThanMs } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { memberAt } from './list-filter.ts'
 import type { AgentFacts, ApiParts } from './parts.ts'
-import type { ApiServer } from './server.ts'
+import { type ApiServer, askerOf } from './server.ts'
 
 const tags = ['agents']
 const security = [{ jwt: [] }]
@@ -37,7 +39,24 @@ const filters = {
   group_config_status: Type.Optional(Type.Union([Type.Literal('synced'), Type.Literal('not synced')])),
 }
 
+const forceTime = Type.String({ maxLength: 12, default: '1h', description: 'As 1h, 7d or seconds' })
+const forceSchema = Type.Object(
+  {
+    enabled: Type.Boolean(),
+    disconnected_time: Type.Optional(
+      Type.Object(
+        { enabled: Type.Optional(Type.Boolean({ default: true })), value: Type.Optional(forceTime) },
+        { additionalProperties: false },
+      ),
+    ),
+    after_registration_time: Type.Optional(forceTime),
+  },
+  { additionalProperties: false },
+)
+const takenErrors = { name: ['this name', 1705], ip: ['this address', 1706], id: ['this id', 1708] } as const
+
 export function agentRoutes(server: ApiServer, parts: ApiParts): void {
+  const access = openAccess(parts.state)
   const desk = () => deskOf(parts)
   const agentOf = (id: string): AgentFacts => {
     const found = desk()
@@ -223,8 +242,7 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     { additionalProperties: false },
   )
   const add = ({ name, ip = 'any' }: { readonly name: string; readonly ip?: string }) => {
-    if (ip !== 'any' && !/^[0-9a-fA-F:.]{2,45}(?:\/\d{1,3})?$/.test(ip))
-      throw new ApiError(400, `${ip} is no address`, 1412)
+    addressOf(ip)
     const made = desk().add(name, ip)
     if (made === null) throw new ApiError(400, `there is an agent named ${name}`, 1705)
     return { error: 0, data: { id: made.id, key: desk().key(made.id) } }
@@ -236,6 +254,56 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       config: { permission: 'agent:create' },
     },
     ({ body }) => add(body),
+  )
+  server.post(
+    '/agents/insert',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'Take an agent in with the id and key that it has; with force, in the place of one that is away',
+        body: Type.Object(
+          {
+            name: newAgent.properties.name,
+            ip: Type.String({ maxLength: 64 }),
+            id: Type.Optional(Type.String({ pattern: agentIdPattern })),
+            key: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9]{64}$' })),
+            force: Type.Optional(forceSchema),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      config: { permission: 'agent:create' },
+    },
+    (request) => {
+      const { name, ip, id: givenId, key = null, force } = request.body
+      const id = givenId === undefined ? null : String(Number(givenId)).padStart(3, '0')
+      if (id === '000') throw new ApiError(400, 'the id 000 is the manager’s', 1708)
+      addressOf(ip)
+      request.auditNote = name
+      const others = desk()
+        .agents()
+        .filter((each) => each.id === id || each.name === name || (ip !== 'any' && each.registerIp === ip))
+      if (
+        force?.enabled === true &&
+        others.length > 0 &&
+        others.every((each) => mayReplace(each, force, parts.now()))
+      ) {
+        // What is replaced is removed: that takes the right to remove.
+        if (!access.actionsOf(askerOf(request).roles).has('agent:delete'))
+          throw new ApiError(403, 'replacing an agent needs the permission agent:delete', 4000)
+        desk().remove(
+          others.map((each) => each.id),
+          true,
+        )
+      }
+      const made = desk().insert({ name, ip, id, key })
+      if ('id' in made) return { error: 0, data: { id: made.id, key: desk().key(made.id) } }
+      const [what, code] = takenErrors[made.taken]
+      throw new ApiError(400, `another agent has ${what}`, code)
+    },
   )
   server.post(
     '/agents/insert/quick',
@@ -565,6 +633,22 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     },
     ({ query }) => groupChange(false)(query),
   )
+}
+
+function addressOf(ip: string): void {
+  const [, address = '', prefix] = /^([0-9a-fA-F:.]{2,45})(?:\/(\d{1,3}))?$/.exec(ip) ?? []
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  if (ip !== 'any' && Number(prefix ?? 0) > bits) throw new ApiError(400, `${ip} is no address`, 1412)
+}
+
+/** Whether an agent may leave for another one: not while it is there, and as far as the caller says. */
+function mayReplace(agent: AgentFacts, force: Static<typeof forceSchema>, nowMs: number): boolean {
+  const { disconnected_time: away, after_registration_time: since = '1h' } = force
+  if (nowMs - agent.addedMs < olderThanMs(since)) return false
+  if (agent.status === 'never_connected' || away?.enabled === false)
+    return ['never_connected', 'disconnected'].includes(agent.status)
+  const awayMs = agent.status === 'disconnected' ? nowMs - (agent.disconnectedMs ?? 0) : -1
+  return awayMs >= olderThanMs(away?.value ?? '1h')
 }
 
 function said(problem: string | null): void {

@@ -125,7 +125,7 @@ export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
         if (id === managerId)
           failed.push({ id, code: 1703, message: 'Action not available for the manager (agent 000)' })
         else if (!known.has(id)) failed.push({ id, code: 1701, message: 'Agent does not exist' })
-        else if (desk.reconnect?.(id) === true) done.push(id)
+        else if (desk.reconnect(id)) done.push(id)
         else failed.push({ id, code: 1707, message: 'Agent is not active' })
       return doneAnswer(done, failed, {
         all: 'Force reconnect command was sent to all agents',

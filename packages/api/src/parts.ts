@@ -73,6 +73,8 @@ export interface AgentsDesk {
   key(id: string): string | null
   /** Null when the name is taken. */
   add(name: string, ip: string): { readonly id: string } | null
+  /** Takes an agent in with the id and key that it had elsewhere (null: new ones); says what of it another agent has. */
+  insert(wanted: InsertedAgent): { readonly id: string } | { readonly taken: 'id' | 'name' | 'ip' }
   /** Ids of those that there were. */
   remove(ids: readonly string[], purge: boolean): readonly string[]
   setGroups(id: string, groups: readonly string[]): string | null
@@ -84,10 +86,17 @@ export interface AgentsDesk {
   putGroupConfiguration(group: string, text: Uint8Array): void
   /** Asks a connected agent. */
   ask(id: string, target: string, command: string): Promise<{ readonly text: string } | { readonly problem: string }>
-  /** Has the agent connect anew; false when it is not connected, absent where that cannot be said. */
-  reconnect?(id: string): boolean
-  /** What agents have told of their files; absent where that is not kept. */
-  readonly files?: FilesDesk
+  /** Has the agent connect anew; false when it is not connected. */
+  reconnect(id: string): boolean
+  /** What agents have told of their files. */
+  readonly files: FilesDesk
+}
+
+export interface InsertedAgent {
+  readonly name: string
+  readonly ip: string
+  readonly id: string | null
+  readonly key: string | null
 }
 
 export interface FilesDesk {

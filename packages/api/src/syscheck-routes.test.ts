@@ -38,6 +38,7 @@ const desk: AgentsDesk = {
   groups: () => [],
   key: () => null,
   add: () => null,
+  insert: () => ({ taken: 'name' }),
   remove: () => [],
   setGroups: () => null,
   createGroup: async () => null,

@@ -26,7 +26,7 @@ export function syscheckRoutes(server: ApiServer, parts: ApiParts): void {
     if (id === managerId) return null
     const desk = deskOf(parts)
     if (!desk.agents().some((agent) => agent.id === id)) throw new ApiError(404, 'Agent does not exist', 1701)
-    return desk.files ?? null
+    return desk.files
   }
 
   server.get(

@@ -43,6 +43,7 @@ export function agentsDesk(
       return entry === null ? null : Buffer.from(keyLine(entry), 'utf8').toString('base64')
     },
     add: (name, ip) => registry.add(name, ip, Date.now()),
+    insert: (wanted) => registry.insert(wanted, Date.now()),
     remove: (ids, purge) => registry.remove(ids, purge, Date.now()),
     setGroups: (id, groups) => registry.setGroups(id, groups),
     createGroup: async (group) => (await answer({ verb: 'create-group', group })).problem,

@@ -40,6 +40,17 @@ export class ClientKeys {
     return entry
   }
 
+  /** Takes an agent in under an id that is free among the agents, with its key or, for null, a new one. A removed agent's line with that id goes. */
+  insert({ name, ip }: Pick<KeyEntry, 'name' | 'ip'>, id: number, key: string | null): KeyEntry {
+    const entry = { id: formatAgentId(id), name, ip, key: key ?? newAgentKey() }
+    const others = this.#lines.filter((line) => {
+      const read = parseKeyLine(line)
+      return read.kind !== 'removed' || Number(read.id) !== id
+    })
+    this.#write([...others, keyLine(entry)])
+    return entry
+  }
+
   /** Gives an agent a new key, and the name and address that it asks for now. */
   renew(id: string, { name, ip }: Pick<KeyEntry, 'name' | 'ip'>): KeyEntry {
     const entry = { id, name, ip, key: newAgentKey() }

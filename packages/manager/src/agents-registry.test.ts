@@ -102,6 +102,22 @@ test('a removed agent that is kept stays in the file, marked', async () => {
   expect([agents.byId('001'), agents.rows.size, forgotten]).toEqual([null, 0, ['001']])
 })
 
+test('an agent from elsewhere keeps its id and key; what is free goes on after it', async () => {
+  const agents = registry()
+  const key = 'ab'.repeat(32)
+  const wanted = { name: 'moved', ip: '192.0.2.9', id: '120', key }
+  expect(agents.insert(wanted, 0)).toEqual({ id: '120' })
+  expect(readFileSync(join(home, 'etc/client.keys'), 'utf8')).toBe(`120 moved 192.0.2.9 ${key}\n`)
+  expect(agents.insert({ ...wanted, name: 'nn', ip: 'any' }, 0)).toEqual({ taken: 'id' })
+  expect(agents.insert({ ...wanted, id: null }, 0)).toEqual({ taken: 'name' })
+  expect(agents.insert({ ...wanted, id: null, name: 'nn' }, 0)).toEqual({ taken: 'ip' })
+  expect(agents.insert({ name: 'nn', ip: 'any', id: null, key: null }, 0)).toEqual({ id: '121' })
+  agents.remove(['120'], false, 0)
+  expect(agents.insert({ ...wanted, name: 'again' }, 0)).toEqual({ id: '120' })
+  expect(agents.keyOf('120')).toMatchObject({ name: 'again', key })
+  expect(readFileSync(join(home, 'etc/client.keys'), 'utf8')).not.toContain('!moved')
+})
+
 test('the password is asked for', async () => {
   const agents = registry({ password: 's3cret' })
   const refused = await agents.enrol("OSSEC A:'web'", '192.0.2.7', () => 0)

@@ -220,6 +220,30 @@ export class AgentRegistry implements AgentDirectory {
     return entry
   }
 
+  /** Takes an agent in that is known elsewhere, with its id and key; says what of it another agent has. Null: new ones. */
+  insert(
+    {
+      id,
+      name,
+      ip,
+      key,
+    }: { readonly [member in 'id' | 'key']: string | null } & { readonly name: string; readonly ip: string },
+    nowMs: number,
+  ): { readonly id: string } | { readonly taken: 'id' | 'name' | 'ip' } {
+    this.#keys.refresh()
+    const { entries, idMax } = this.#keys
+    const all = [...entries.values()]
+    if (id !== null && all.some((entry) => Number(entry.id) === Number(id))) return { taken: 'id' }
+    if (all.some((entry) => entry.name === name)) return { taken: 'name' }
+    if (ip !== 'any' && all.some((entry) => entry.ip === ip)) return { taken: 'ip' }
+    const number = id === null ? Math.max(idMax, this.#state.idMax) + 1 : Number(id)
+    // Kept before the line is written: an id that was given out is not given to another agent by itself.
+    this.#state.idMax = Math.max(number, this.#state.idMax)
+    const entry = this.#keys.insert({ name, ip }, number, key)
+    this.#sync(nowMs)
+    return { id: entry.id }
+  }
+
   /** Removes agents in one go; gives the ids of those that there were. */
   remove(ids: readonly string[], purges: boolean, nowMs: number): readonly string[] {
     const rows = new Map(this.#state.rows)
