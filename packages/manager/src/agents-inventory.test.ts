@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { eventPayload, type Queue, withOrigin } from '@dogwatch/protocol'
 import { type InventoryQuery, openInventory } from '@dogwatch/store'
 import fc from 'fast-check'
-import { afterAll, describe, expect, test } from 'vitest'
-import { AgentInventories } from './agents-inventory.ts'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { AgentInventories, threadOf } from './agents-inventory.ts'
 import { readFileMessage, takeFileMessage } from './agents-inventory-message.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dogwatch-inventories-'))
@@ -254,10 +255,42 @@ describe('inventories of the manager', () => {
       onTrouble: (problem) => troubles.push(problem),
     })
     await expect(inventories.find('001', every)).rejects.toThrow()
+    await vi.waitFor(() => expect(troubles.at(-1)).toMatch(/until the manager starts again$/), { timeout: 20_000 })
     const message = eventPayload('8', 'syscheck', '{}')
     inventories.take('001', withOrigin(message, { id: '001', name: 'a', ip: 'any' }))
     expect(inventories.dropped.waiting).toBe(1)
-    expect(troubles).toHaveLength(1)
+    // The first start, and five more.
+    expect(troubles).toHaveLength(6)
     await inventories.close()
+  })
+
+  test('a thread that dies is started again; what it was asked fails, and what it kept is there', async () => {
+    const threads: Worker[] = []
+    const troubles: string[] = []
+    const inventories = new AgentInventories({
+      path: join(folder, 'again.db'),
+      send: () => {},
+      onTrouble: (problem) => troubles.push(problem),
+      startThread(path) {
+        const thread = threadOf(path)
+        threads.push(thread)
+        return thread
+      },
+    })
+    const origin = { id: '001', name: 'a', ip: 'any' }
+    const added = (path: string) =>
+      withOrigin(eventPayload('8', 'syscheck', JSON.stringify(event('added', path))), origin)
+    inventories.take('001', added('/before'))
+    expect((await inventories.find('001', every)).total).toBe(1)
+    const asked = inventories.find('001', every).catch((error: Error) => error.message)
+    await threads[0]?.terminate()
+    // It was asked just before its end: answered, or refused, but not left waiting.
+    const answer = await asked
+    expect(typeof answer === 'string' || answer.total === 1).toBe(true)
+    inventories.take('001', added('/after'))
+    expect((await inventories.find('001', every)).entries.map(({ key }) => key)).toEqual(['/after', '/before'])
+    await inventories.close()
+    expect(threads).toHaveLength(2)
+    expect(troubles).toEqual(['the thread of the inventory has ended; it is started again'])
   })
 })

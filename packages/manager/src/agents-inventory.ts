@@ -14,18 +14,28 @@ export interface InventoryOptions {
   /** Sends a control message to an agent. */
   readonly send: (agent: string, text: string) => void
   readonly onTrouble: (problem: string) => void
+  /** Starts the thread; absent: the one that keeps the database. */
+  readonly startThread?: (path: string) => Worker
 }
 
 /** Most messages that wait, and their bytes; and most that are taken as one. */
 const waitingMax = 50_000
 const waitingBytesMax = 64 << 20
 const batchMax = 500
+/** How often the thread is started again within this time, milliseconds. */
+const startsMax = 5
+const startsMs = 3_600_000
+
+/** The thread that keeps the database at this path. */
+export function threadOf(path: string): Worker {
+  return new Worker(new URL('./agents-inventory-worker.ts', import.meta.url), { workerData: path })
+}
 
 export class AgentInventories {
   /** Messages that changed nothing, by reason. */
   readonly dropped = { malformed: 0, full: 0, waiting: 0, failed: 0 }
   readonly #options: InventoryOptions
-  readonly #worker: Worker
+  #worker: Worker
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   #waiting: AgentMessage[] = []
   #waitingBytes = 0
@@ -33,18 +43,30 @@ export class AgentInventories {
   #next = 0
   #failure: Error | null = null
   #isClosing = false
+  #startedMs: number[] = []
 
   constructor(options: InventoryOptions) {
     this.#options = options
-    this.#worker = new Worker(new URL('./agents-inventory-worker.ts', import.meta.url), { workerData: options.path })
-    this.#worker.on('message', ({ n, value, problem }: { n: number; value?: unknown; problem?: string }) => {
+    this.#worker = this.#start()
+  }
+
+  #start(): Worker {
+    this.#startedMs.push(performance.now())
+    const { path, startThread = threadOf } = this.#options
+    const worker = startThread(path)
+    worker.on('message', ({ n, value, problem }: { n: number; value?: unknown; problem?: string }) => {
       const pending = this.#pending.get(n)
       this.#pending.delete(n)
       if (problem === undefined) pending?.resolve(value)
       else pending?.reject(new Error(problem))
     })
-    this.#worker.on('error', (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
-    this.#worker.on('exit', () => this.#fail(new Error('the thread of the inventory has ended')))
+    // One that fails says so, and ends after it.
+    let reason = new Error('the thread of the inventory has ended')
+    worker.on('error', (error: unknown) => {
+      reason = error instanceof Error ? error : new Error(String(error))
+    })
+    worker.on('exit', () => this.#ended(reason))
+    return worker
   }
 
   /** Takes an event of an agent when it is about its files; `body` is as in the journal, with its origin. */
@@ -121,10 +143,19 @@ export class AgentInventories {
     })
   }
 
-  #fail(error: Error): void {
-    if (this.#failure === null && !this.#isClosing) this.#options.onTrouble(error.message)
-    this.#failure ??= error
-    for (const { reject } of this.#pending.values()) reject(error)
+  /** The thread is gone, and what it was asked with it; another one takes its place, unless too many went in an hour. */
+  #ended(error: Error): void {
+    const pending = [...this.#pending.values()]
     this.#pending.clear()
+    const sinceMs = performance.now() - startsMs
+    this.#startedMs = this.#startedMs.filter((atMs) => atMs > sinceMs)
+    if (this.#isClosing || this.#startedMs.length > startsMax) this.#failure = error
+    else this.#worker = this.#start()
+    if (!this.#isClosing) {
+      const next =
+        this.#failure === null ? 'it is started again' : 'files of agents are not kept until the manager starts again'
+      this.#options.onTrouble(`${error.message}; ${next}`)
+    }
+    for (const { reject } of pending) reject(error)
   }
 }

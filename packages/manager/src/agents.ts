@@ -337,6 +337,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       enrolment: enrolment?.counters ?? null,
       syslog: syslog.map(({ counters }) => counters),
       byStatus: countedBy([...(registry?.rows.values() ?? [])].map(({ status }) => status)),
+      inventory: { ...inventories?.dropped },
       kernelDrops,
     }),
     close,

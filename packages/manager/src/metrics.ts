@@ -84,6 +84,8 @@ export interface AgentMetricFigures {
   } | null
   readonly syslog: readonly { readonly messages: number; readonly refused: Readonly<Record<string, number>> }[]
   readonly byStatus: Readonly<Record<string, number>>
+  /** Messages about files that changed nothing in the inventory, by reason. */
+  readonly inventory: Readonly<Record<string, number>>
   /** Datagrams of syslog that the kernel dropped. */
   readonly kernelDrops: number
 }
@@ -208,6 +210,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     ...staged('pipeline', pipeline()?.drops),
     ...staged('agents', agents()?.channel?.refused),
     ...staged('enrolment', agents()?.enrolment?.closed),
+    ...staged('inventory', agents()?.inventory),
     ...staged('syslog', syslogDrops(agents())),
   ])
   counter('incidents_total', 'Things that should be rare, by kind', ['kind'], () => by('kind', pipeline()?.incidents))
