@@ -1,11 +1,12 @@
 /** The API as a client sees it: log in with the printed password, find the alert of a posted event, be refused what is not allowed. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { arrayOf, objectOf, textOf } from '../scripts/json-file.ts'
 import { sharedFolder } from '../scripts/repository.ts'
+import { startAgent } from './agent-process.ts'
 import { AuditSender } from './audit-sender.ts'
 import { type Checks, until } from './checks.ts'
 import { valueAt } from './home-files.ts'
@@ -86,7 +87,13 @@ class Client {
 
 export async function run(checks: Checks): Promise<void> {
   const home = temporaryHome()
-  const ports = await freePorts()
+  const more = await freePorts()
+  const ports = { ...(await freePorts()), agents: more.webhook, enrol: more.api }
+  mkdirSync(join(home, 'etc'), { recursive: true })
+  writeFileSync(
+    join(home, 'etc/ossec.conf'),
+    '<ossec_config>\n  <remote><local_ip>127.0.0.1</local_ip></remote>\n</ossec_config>\n',
+  )
   let manager: ManagerProcess = await startManager({ home, ports, through: 'node' })
   const client = new Client(ports.api, caOf(home))
   let password = ''
@@ -228,6 +235,7 @@ export async function run(checks: Checks): Promise<void> {
     ]
     for (const { status, body } of refused) assert.deepEqual([status, valueAt(body, 'error')], [403, 4000])
   })
+  await agentsAndGroups(checks, { client, reader, ports })
   await checks.check('a role of one’s own allows what its policy does, at once', async () => {
     const policy = { actions: ['security:read'], resources: ['*:*:*'], effect: 'allow' }
     const put = await client.ask('POST', '/security/policies', { name: 'sees-users', policy })
@@ -266,6 +274,113 @@ export async function run(checks: Checks): Promise<void> {
   await checks.check('SIGTERM ends the manager in order', async () => {
     assert.equal(await manager.stop(), 0)
   })
+}
+
+/** Agents, groups and files, with an agent of ours that enrols, watches one file, and is connected. */
+async function agentsAndGroups(
+  checks: Checks,
+  site: { readonly client: Client; readonly reader: Client; readonly ports: { agents: number; enrol: number } },
+): Promise<void> {
+  const { client, reader, ports } = site
+  const home = temporaryHome()
+  const watched = join(home, 'watched')
+  for (const path of [watched, join(home, 'etc')]) mkdirSync(path, { recursive: true })
+  writeFileSync(join(watched, 'app.conf'), 'a = 1\n')
+  writeFileSync(
+    join(home, 'etc/ossec.conf'),
+    `<ossec_config>
+  <client_buffer><disabled>no</disabled></client_buffer>
+  <rootcheck><disabled>yes</disabled></rootcheck>
+  <sca><enabled>no</enabled></sca>
+  <wodle name="syscollector"><disabled>yes</disabled></wodle>
+  <syscheck><directories>${watched}</directories></syscheck>
+</ossec_config>\n`,
+  )
+  const agent = startAgent(home, [
+    ...['--manager', '127.0.0.1', '--port', `${ports.agents}`, '--port-enrol', `${ports.enrol}`, '--name', 'api-1'],
+  ])
+  try {
+    await checks.must('an agent that enrols is told by the API, beside what there is not', async () => {
+      await agent.connected()
+      const { body, text } = await client.ask('GET', '/agents?agents_list=000,001,999&select=id,name,status,group')
+      assert.deepEqual(
+        arrayOf(valueAt(body, 'data', 'affected_items'))
+          .map((item) => valueAt(item, 'name'))
+          .slice(1),
+        ['api-1'],
+        text,
+      )
+      assert.equal(valueAt(body, 'error'), 2, text)
+      const failed = arrayOf(valueAt(body, 'data', 'failed_items'))[0]
+      assert.deepEqual(failed, { error: { code: 1701, message: 'Agent does not exist' }, id: ['999'] })
+    })
+    await checks.check('its key is the line of client.keys, for who may make agents', async () => {
+      const { body } = await client.ask('GET', '/agents/001/key')
+      const key = Buffer.from(textOf(valueAt(itemOf(body), 'key')), 'base64').toString()
+      assert.match(key, /^001 api-1 any [0-9a-f]{64}$/)
+      assert.equal((await client.ask('GET', '/agents/999/key')).status, 404)
+      assert.equal((await reader.ask('GET', '/agents/001/key')).status, 403)
+    })
+    await checks.check('an agent comes from elsewhere with its id and key, and leaves', async () => {
+      const moved = { name: 'moved', ip: 'any', id: '040', key: 'ab'.repeat(32) }
+      const made = await client.ask('POST', '/agents/insert', moved)
+      assert.equal(valueAt(made.body, 'data', 'id'), '040', made.text)
+      const again = await client.ask('POST', '/agents/insert', moved)
+      assert.deepEqual([again.status, valueAt(again.body, 'error')], [400, 1708], again.text)
+      const gone = await client.ask('DELETE', '/agents?agents_list=040&status=all&older_than=0s&purge=true')
+      assert.deepEqual(valueAt(gone.body, 'data', 'affected_items'), ['040'], gone.text)
+    })
+    await checks.check('a group is made, written, read in both forms, given and removed', async () => {
+      assert.equal((await client.ask('POST', '/groups', { group_id: 'web' })).status, 200)
+      const text = '<agent_config os="Linux">\n  <labels><label key="room">7</label></labels>\n</agent_config>\n'
+      const type = { 'content-type': 'application/xml' }
+      const bad = await client.ask('PUT', '/groups/web/configuration', '<agent_config', type)
+      assert.deepEqual([bad.status, valueAt(bad.body, 'error')], [400, 1114], bad.text)
+      const put = await client.ask('PUT', '/groups/web/configuration', text, type)
+      assert.deepEqual([put.status, valueAt(put.body, 'problems')], [200, []], put.text)
+      assert.equal((await client.ask('GET', '/groups/web/configuration?raw=true')).text, text)
+      const read = await client.ask('GET', '/groups/web/configuration')
+      assert.deepEqual(
+        itemOf(read.body),
+        { filters: { os: 'Linux' }, config: { labels: { label: [{ key: 'room', item: '7' }] } } },
+        read.text,
+      )
+      assert.equal((await client.ask('GET', '/groups/web/files/agent.conf')).text, text)
+      assert.equal((await client.ask('PUT', '/agents/001/group/web')).status, 200)
+      const members = await client.ask('GET', '/groups/web/agents')
+      assert.equal(valueAt(itemOf(members.body), 'id'), '001', members.text)
+      assert.equal((await client.ask('DELETE', '/agents/001/group/web')).status, 200)
+      const gone = await client.ask('DELETE', '/groups?groups_list=web,default')
+      assert.deepEqual(valueAt(gone.body, 'data', 'affected_items'), ['web'], gone.text)
+    })
+    await checks.check('its files are told as it saw them', async () => {
+      const path = `/syscheck/001?file=${encodeURIComponent(join(watched, 'app.conf'))}`
+      const file = await until('the file in the inventory', foundMsMax, async () => {
+        const { status, body, text } = await client.ask('GET', path)
+        assert.equal(status, 200, text)
+        return itemOf(body)
+      })
+      assert.deepEqual([valueAt(file, 'size'), valueAt(file, 'type')], [6, 'file'])
+      assert.equal((await client.ask('GET', '/syscheck/999')).status, 404)
+      assert.equal((await reader.ask('DELETE', '/syscheck/001')).status, 403)
+      assert.equal((await reader.ask('GET', path)).status, 200)
+    })
+    await checks.check('a reader of agents changes nothing of them', async () => {
+      const refused = [
+        await reader.ask('POST', '/agents', { name: 'other' }),
+        await reader.ask('POST', '/agents/insert', { name: 'other', ip: 'any' }),
+        await reader.ask('POST', '/groups', { group_id: 'other' }),
+        await reader.ask('DELETE', '/groups?groups_list=default'),
+        await reader.ask('PUT', '/agents/group/default/restart'),
+        await reader.ask('PUT', '/groups/default/configuration', '<agent_config></agent_config>', {
+          'content-type': 'application/xml',
+        }),
+      ]
+      for (const { status, body } of refused) assert.deepEqual([status, valueAt(body, 'error')], [403, 4000])
+    })
+  } finally {
+    await agent.stop()
+  }
 }
 
 /** Searches until there are `count` documents, since the store is a moment behind the files. */
