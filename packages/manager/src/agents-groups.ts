@@ -5,10 +5,12 @@
  */
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '@dogwatch/outputs'
 import {
   groupProblem,
   isSharedName,
   joinGroups,
+  mergedName,
   mergedSum,
   mergedTitle,
   mergeFiles,
@@ -29,6 +31,7 @@ const scanMs = 10_000
 
 export class AgentGroups {
   readonly #folder: string
+  readonly #multigroups: string
   readonly #tell: (line: string) => void
   readonly #merged = new Map<string, { readonly stamp: string; readonly file: MergedFile }>()
   readonly #scans = new Map<
@@ -36,8 +39,13 @@ export class AgentGroups {
     { readonly atMs: number; readonly stamp: string; readonly paths: readonly string[] }
   >()
 
-  constructor(folder: string, tell: (line: string) => void) {
+  /** `folder` has the groups, `multigroups` gets the merged files of agents that are in several. */
+  constructor(
+    { folder, multigroups }: { readonly folder: string; readonly multigroups: string },
+    tell: (line: string) => void,
+  ) {
     this.#folder = folder
+    this.#multigroups = multigroups
     this.#tell = tell
   }
 
@@ -79,7 +87,26 @@ export class AgentGroups {
     const file = { bytes, sum: mergedSum(bytes) }
     if (this.#merged.size > 1000) this.#merged.clear()
     this.#merged.set(key, { stamp, file })
+    this.#show(groups, bytes)
     return file
+  }
+
+  /** Puts the merged file where sites look for it: with the group, or below `var/multigroups`. What agents get does not come from there. */
+  #show(groups: readonly string[], bytes: Buffer): void {
+    if (!groups.every((group) => this.has(group))) return
+    const [only] = groups
+    const folder =
+      groups.length === 1 && only !== undefined
+        ? join(this.#folder, only)
+        : join(this.#multigroups, mergedTitle(groups))
+    const path = join(folder, mergedName)
+    try {
+      if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).equals(bytes)) return
+      mkdirSync(folder, { recursive: true, mode: 0o750 })
+      replaceFile(path, bytes)
+    } catch (error) {
+      this.#tell(`${path} is not written: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   #scan(group: string, nowMs: number): { readonly stamp: string; readonly paths: readonly string[] } {

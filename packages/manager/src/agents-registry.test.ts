@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -309,4 +310,29 @@ test('shared files: sums follow the folder, several groups are joined', async ()
   expect(agents.setGroups('001', ['nowhere'])).toBe('there is no group nowhere')
   expect(agents.groups.names()).toEqual(['default', 'web'])
   expect(agents.groups.merged(['default', 'web'], 0).bytes.toString()).toMatch(/^#[0-9a-f]{8}\n/)
+})
+
+test('merged files stand where sites look for them, are not shared themselves, and unequal ones are replaced', () => {
+  const agents = registry()
+  const path = join(home, 'etc/shared/default/merged.mg')
+  writeFileSync(path, 'from before')
+  writeFileSync(join(home, 'etc/shared/default/a.txt'), 'a')
+  const one = agents.groups.merged(['default'], 0)
+  expect(readFileSync(path)).toEqual(one.bytes)
+  expect(splitMerged(one.bytes)?.map(({ name }) => name)).toEqual(['ar.conf', 'a.txt'])
+  const before = statSync(path).ino
+  expect(agents.groups.merged(['default'], 20_000).sum).toBe(one.sum)
+  expect(statSync(path).ino).toBe(before)
+  agents.groups.create('web')
+  const both = agents.groups.merged(['default', 'web'], 0)
+  const title = createHash('sha256').update('default,web').digest('hex').slice(0, 8)
+  expect(readFileSync(join(home, 'var/multigroups', title, 'merged.mg'))).toEqual(both.bytes)
+  agents.groups.merged(['nowhere'], 0)
+  expect(readdirSync(join(home, 'etc/shared')).sort()).toEqual(['default', 'web'])
+})
+
+test('a merged file that cannot be written is told, and agents get theirs all the same', () => {
+  const agents = registry()
+  mkdirSync(join(home, 'etc/shared/default/merged.mg/x'), { recursive: true })
+  expect(splitMerged(agents.groups.merged(['default'], 0).bytes)?.map(({ name }) => name)).toEqual(['ar.conf'])
 })

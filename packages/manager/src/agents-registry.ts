@@ -83,7 +83,10 @@ export class AgentRegistry implements AgentDirectory {
     this.#options = options
     this.#state = new AgentState(join(home, 'queue/agents.db'))
     this.#keys = new ClientKeys(join(home, 'etc/client.keys'), purges)
-    this.groups = new AgentGroups(join(home, 'etc/shared'), (line) => options.tell(line, {}))
+    this.groups = new AgentGroups(
+      { folder: join(home, 'etc/shared'), multigroups: join(home, 'var/multigroups') },
+      (line) => options.tell(line, {}),
+    )
     this.received = new CounterFiles(join(home, 'queue/rids'))
     this.#sync(nowMs)
     for (const row of this.#state.rows.values()) {
