@@ -232,6 +232,42 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
   )
 
   server.put(
+    '/manager/restart',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary:
+          'Examine ossec.conf and load the ruleset anew; ossec.conf itself counts from the next start of the process',
+      },
+      config: { permission: 'manager:restart' },
+    },
+    async () => {
+      const text = await readFile(configurationPath, 'latin1')
+      const { configuration, problems } = readConfiguration(configurationPath, text)
+      if (configuration === null) {
+        throw new ApiError(
+          400,
+          'ossec.conf has errors; the manager would not start with it, and nothing was done',
+          1908,
+          {
+            problems: problems.slice(0, 100),
+          },
+        )
+      }
+      const { accepted, problems: ofRuleset } = await parts.reload()
+      const answer = itemsAnswer(
+        accepted ? [parts.managerName] : [],
+        accepted
+          ? 'The ruleset was loaded anew; ossec.conf counts when the process is started again'
+          : 'The new ruleset has errors; the old one goes on',
+      )
+      return { ...answer, error: accepted ? 0 : 1, problems: [...problems, ...ofRuleset].slice(0, 200) }
+    },
+  )
+  server.put(
     '/manager/analysisd/reload',
     {
       schema: { tags, security, response, querystring, summary: 'Load decoders, rules and lists anew' },
