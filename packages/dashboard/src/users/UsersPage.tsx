@@ -10,8 +10,8 @@ import { DataTable } from '../widgets/DataTable.tsx'
 import { Flyout } from '../widgets/Flyout.tsx'
 import { Icon } from '../widgets/icons.tsx'
 import { PageHead } from '../widgets/PageHead.tsx'
-import { SafeText } from '../widgets/SafeText.tsx'
 import { Trouble } from '../widgets/Trouble.tsx'
+import { Policies, Roles } from './Roles.tsx'
 
 interface UserItem {
   readonly id: number
@@ -24,7 +24,6 @@ interface UserItem {
 interface RoleItem {
   readonly id: number
   readonly name: string
-  readonly actions?: readonly string[]
 }
 
 interface Deed {
@@ -51,6 +50,7 @@ export default function UsersPage() {
           data={[
             { value: 'users', label: 'Users' },
             { value: 'roles', label: 'Roles' },
+            { value: 'policies', label: 'Policies' },
             ...(may('audit:read') ? [{ value: 'audit', label: 'What users did' }] : []),
           ]}
           onChange={setView}
@@ -92,21 +92,8 @@ export default function UsersPage() {
           ]}
         />
       )}
-      {view === 'roles' && (
-        <DataTable<RoleItem>
-          label="Roles"
-          source={{ path: '/security/roles' }}
-          rowKey={({ id }) => String(id)}
-          columns={[
-            { id: 'name', label: 'Role', width: 180, isSortable: true },
-            {
-              id: 'actions',
-              label: 'May',
-              render: ({ actions }) => <SafeText text={(actions ?? []).join(', ')} max={1000} />,
-            },
-          ]}
-        />
-      )}
+      {view === 'roles' && <Roles />}
+      {view === 'policies' && <Policies />}
       {view === 'audit' && (
         <DataTable<Deed>
           label="What users did"
@@ -224,6 +211,7 @@ function UserForm({
         data={roles.map(({ id, name: label }) => ({ value: String(id), label }))}
         value={wanted}
         onChange={setWanted}
+        searchable
         mb="sm"
       />
       {user !== null && !isMe && (
