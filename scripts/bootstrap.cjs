@@ -300,6 +300,8 @@ function ensureSystemPrograms(verb) {
  */
 const leanFlags = ['--max-semi-space-size=4', '--max-old-space-size=1024']
 const leanVerbs = new Set(['start', 'dogwatch'])
+/** Analysis makes more garbage than all else in as short a time: a larger young generation is a tenth of its CPU time, and 50 to 100 MB. */
+const analysisFlags = ['--max-semi-space-size=16', ...leanFlags.slice(1)]
 /** The C library keeps a pool of freed memory for each of up to 16 threads; with two pools the manager takes 50 MB less under load. */
 const leanPools = '2'
 
@@ -347,7 +349,8 @@ function runVerb(verb, args) {
   const caller = process.env.INIT_CWD
   if (known.fromCaller && caller && process.cwd() === root && existsSync(caller)) process.chdir(caller)
   const isLean = leanVerbs.has(verb)
-  run(node, [...(isLean ? leanFlags : []), file, ...args], isLean)
+  const isAnalysis = verb === 'dogwatch' && args[0] === 'analyze'
+  run(node, [...(isAnalysis ? analysisFlags : isLean ? leanFlags : []), file, ...args], isLean)
 }
 
 module.exports = { runVerb, verbs }
