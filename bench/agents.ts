@@ -10,8 +10,6 @@
  * Last line: events_s, p99_ack_ms (from a keep-alive to its acknowledgement, which waits until what came before is durable), loop_max_ms (longest stop of the manager's
  * event loop), rss_mb (peak of the manager, all threads), lost (sent and not in archives.json).
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -19,9 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { archivesFile } from '../e2e/home-files.ts'
 import { freePorts, startManager, temporaryHome } from '../e2e/manager-process.ts'
-import { numberOf, objectOf } from '../scripts/json-file.ts'
-import { repositoryRoot } from '../scripts/repository.ts'
+import { numberOf } from '../scripts/json-file.ts'
 import type { AgentsReport } from './agents-sender.ts'
+import { senderReport } from './sender-process.ts'
 
 /** All agents of the benchmark have one key, and still none can read what another one says: the id goes into it. */
 const key = '5'.repeat(64)
@@ -98,18 +96,7 @@ function writeHome(home: string, count: number): void {
 }
 
 async function sender(order: object): Promise<AgentsReport> {
-  const file = join(repositoryRoot, 'bench/agents-sender.ts')
-  const child = spawn(process.execPath, [file, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const stop = () => child.kill('SIGKILL')
-  process.once('exit', stop)
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text
-  })
-  const [status] = await once(child, 'close')
-  process.removeListener('exit', stop)
-  if (status !== 0) throw new Error(`the agents ended with status ${status}`)
-  const report = objectOf(JSON.parse(output))
+  const report = await senderReport('agents-sender.ts', order)
   const number = (name: keyof AgentsReport) => numberOf(report[name])
   return {
     sent: number('sent'),

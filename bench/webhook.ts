@@ -10,16 +10,15 @@
  * Last line: events_s (until the last byte is on disk), p99_ack_ms, rss_mb (peak of the manager, all threads), lost
  * (acknowledged and not in archives.json), and figures that tell where the time goes.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFileSync, createReadStream, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { alertsFile, archivesFile } from '../e2e/home-files.ts'
 import { freePorts, type Ports, startManager, temporaryHome, tokenOf } from '../e2e/manager-process.ts'
-import { numberOf, objectOf } from '../scripts/json-file.ts'
-import { repositoryRoot, sharedFolder } from '../scripts/repository.ts'
+import { numberOf } from '../scripts/json-file.ts'
+import { sharedFolder } from '../scripts/repository.ts'
+import { senderReport } from './sender-process.ts'
 import type { SenderOrder, SenderReport } from './webhook-sender.ts'
 
 /** When nothing is written for this long, everything is written. */
@@ -163,18 +162,7 @@ async function sender(
     corpus,
     seconds,
   }
-  const file = join(repositoryRoot, 'bench', 'webhook-sender.ts')
-  const child = spawn(process.execPath, [file, JSON.stringify(whole)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const stop = () => child.kill('SIGKILL')
-  process.once('exit', stop)
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text
-  })
-  const [status] = await once(child, 'close')
-  process.removeListener('exit', stop)
-  if (status !== 0) throw new Error(`the sender ended with status ${status}`)
-  const report = objectOf(JSON.parse(output))
+  const report = await senderReport('webhook-sender.ts', whole)
   const number = (name: keyof SenderReport) => numberOf(report[name])
   return {
     acknowledged: number('acknowledged'),

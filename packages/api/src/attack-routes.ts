@@ -4,8 +4,7 @@ import { Type } from 'typebox'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import type { ApiServer } from './server.ts'
 
-/** Of the table in @dogwatch/engine: ATT&CK Enterprise. */
-const attackVersion = '13.1'
+const { version: attackVersion } = attackTable
 
 /** The order in which an attack goes, as the matrix shows it. */
 const order = [

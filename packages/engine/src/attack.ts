@@ -4,6 +4,8 @@ import { jsonText } from './json-text.ts'
 import type { RuleMitre } from './rule.ts'
 
 export interface AttackTable {
+  /** Of ATT&CK Enterprise: `13.1`. */
+  readonly version: string
   readonly tactics: Readonly<Record<string, { readonly shortName: string; readonly name: string }>>
   readonly techniques: Readonly<Record<string, { readonly name: string; readonly tactics: readonly string[] }>>
 }
