@@ -9,6 +9,7 @@ import { isSharedName, keyLine, reconnectPayload } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import type { AgentInventories } from './agents-inventory.ts'
 import type { AgentRegistry } from './agents-registry.ts'
+import { sortedRows } from './agents-state.ts'
 
 const configurationName = 'agent.conf'
 const askMs = 10_000
@@ -30,7 +31,7 @@ export function agentsDesk(
   return {
     files: inventories,
     reconnect: (id) => channel.send(id, reconnectPayload),
-    agents: () => [...registry.rows.values()].sort((a, b) => Number(a.id) - Number(b.id)),
+    agents: () => sortedRows(registry.rows),
     groups: () =>
       registry.groups.names().map((name) => ({
         name,

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { enrolmentLine, keyHash, parseEnrolmentAnswer, splitMerged } from '@dogwatch/protocol'
+import { DatabaseSync } from 'node:sqlite'
+import { enrolmentLine, type KeyEntry, keyHash, parseEnrolmentAnswer, splitMerged } from '@dogwatch/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AgentRegistry, type RegistryOptions } from './agents-registry.ts'
 
@@ -80,6 +81,42 @@ test('an agent enrols: it is in client.keys, atomically written, and never conne
   )
   expect(agents.rows.get('001')).toMatchObject({ status: 'never_connected', groups: ['default'] })
   expect(agents.byId('001')?.keys.aes).toHaveLength(32)
+})
+
+test('each further agent is a line more, here and in agents-timestamp; with one removed, both are without it', async () => {
+  const agents = registry({ purges: true })
+  const when = [1_700_000_000_000, 1_700_000_060_000, 1_700_000_120_000]
+  const entries: KeyEntry[] = []
+  for (const [n, name] of ['aa', 'bb', 'cc'].entries())
+    entries.push(await enrolled(agents, { name, ip: `10.0.0.${n + 1}` }, when[n]))
+  const times = (ids: readonly number[]): string[] =>
+    ids.map((n) => {
+      const entry = entries[n]
+      return `${entry?.id} ${entry?.name} ${entry?.ip} ${new Date(when[n] ?? 0).toLocaleString('sv-SE')}`
+    })
+  const timestamps = (): string[] => readFileSync(join(home, 'queue/agents-timestamp'), 'utf8').trimEnd().split('\n')
+  expect(timestamps()).toEqual(times([0, 1, 2]))
+  expect(timestamps()[0]).toMatch(/^001 aa 10\.0\.0\.1 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)
+  expect(agents.byAddress('10.0.0.2')?.id).toBe('002')
+  agents.remove(['002'], true, when[2] ?? 0)
+  expect(timestamps()).toEqual(times([0, 2]))
+  expect([agents.byAddress('10.0.0.2'), agents.byAddress('10.0.0.3')?.id]).toEqual([null, '003'])
+  // When an agent was added outlives the process.
+  agents.close()
+  open = []
+  registry({}, when[2])
+  expect(timestamps()).toEqual(times([0, 2]))
+})
+
+test('the groups that an agent asked for are kept before it has its answer', async () => {
+  const agents = registry()
+  agents.groups.create('web')
+  await enrolled(agents, { name: 'aa', groups: ['web'] })
+  // As another process sees it, which a killed one leaves behind.
+  const db = new DatabaseSync(join(home, 'queue/agents.db'), { readOnly: true })
+  const [row] = db.prepare('SELECT row FROM agent').all()
+  db.close()
+  expect(JSON.parse(String(row?.row))).toMatchObject({ id: '001', groups: ['web'] })
 })
 
 test('many at once get ids of their own; an id is never used again, purged or not', async () => {

@@ -5,6 +5,7 @@
  * function call; the files are the home's.
  */
 import { timingSafeEqual } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentDirectory, KnownAgent } from '@dogwatch/inputs'
 import { replaceFile } from '@dogwatch/outputs'
@@ -24,7 +25,7 @@ import {
 import { decideEnrolment, type EnrolmentPolicy, managerVersion } from './agents-enrol.ts'
 import { AgentGroups } from './agents-groups.ts'
 import { ClientKeys } from './agents-keys.ts'
-import { type AgentRow, AgentState, newAgentRow, statusCodes } from './agents-state.ts'
+import { type AgentRow, AgentState, newAgentRow, sortedRows, statusCodes } from './agents-state.ts'
 
 /** An event of ours about an agent: whose it is (null: the manager's own), and its queue message. */
 export interface AgentNotice {
@@ -74,6 +75,8 @@ export class AgentRegistry implements AgentDirectory {
   readonly #alertsDue = new Map<string, number>()
   /** The last keep-alive of each agent as text: an equal one says nothing new. */
   readonly #lastTexts = new Map<string, string>()
+  /** The reading of client.keys that everything here is in line with. */
+  #syncedReads = 0
 
   /** How far the clock is ahead of the steady one; null before the first tick. */
   #clockMs: number | null = null
@@ -219,7 +222,7 @@ export class AgentRegistry implements AgentDirectory {
     const idMin = Math.max(this.#keys.idMax, this.#state.idMax) + 1
     this.#state.idMax = idMin
     const entry = this.#keys.add({ name, ip }, idMin)
-    this.#sync(nowMs)
+    this.#welcome(entry, nowMs)
     return entry
   }
 
@@ -243,7 +246,7 @@ export class AgentRegistry implements AgentDirectory {
     // Kept before the line is written: an id that was given out is not given to another agent by itself.
     this.#state.idMax = Math.max(number, this.#state.idMax)
     const entry = this.#keys.insert({ name, ip }, number, key)
-    this.#sync(nowMs)
+    this.#welcome(entry, nowMs)
     return { id: entry.id }
   }
 
@@ -335,19 +338,36 @@ export class AgentRegistry implements AgentDirectory {
       this.#state.idMax = idMin
       entry = this.#keys.add({ name, ip }, idMin)
     }
-    this.#sync(nowMs)
+    this.#welcome(entry, nowMs)
     const row = this.#state.rows.get(entry.id)
     // Who the node is may only be said by who proved it, or by the first.
     const isNodeTaken = nodeUid !== null && [...this.#state.rows.values()].some((other) => other.nodeUid === nodeUid)
     const node = nodeUid !== null && (!isNodeTaken || provenNode === nodeUid) ? nodeUid : (row?.nodeUid ?? null)
     if (row !== undefined) this.#put({ ...row, groups: groups ?? row.groups, nodeUid: node })
+    // The agent is told no sooner than its groups are kept.
+    this.#state.flush()
     tell('enrolled', { id: entry.id, name, ip, peer, how: decision.kind })
     return { text: enrolledAnswer(entry), isAccepted: true }
   }
 
+  /** An agent that client.keys has anew. Where nothing else has changed in it, nobody else is looked at: a thousand agents enrol one after the other. */
+  #welcome(entry: KeyEntry, nowMs: number): void {
+    if (this.#keys.reads !== this.#syncedReads || this.#known.has(entry.id)) {
+      this.#sync(nowMs)
+      return
+    }
+    const { id, name, ip } = entry
+    this.#know(entry)
+    const row = newAgentRow({ id, name, registerIp: ip }, nowMs)
+    this.#put(row)
+    appendFileSync(this.#timestamps, timestampLine(row))
+    this.#options.changed()
+  }
+
   /** Brings rows, keys and connections in line with client.keys. */
   #sync(nowMs: number): void {
-    const { entries } = this.#keys
+    const { entries, reads } = this.#keys
+    this.#syncedReads = reads
     for (const [id, known] of this.#known) {
       const entry = entries.get(id)
       const isSame = entry !== undefined && entry.name === known.name && entry.key === known.key
@@ -355,8 +375,9 @@ export class AgentRegistry implements AgentDirectory {
       if (!isSame) this.#drop(id)
       this.#known.delete(id)
     }
+    this.#byAddress = new Map()
     for (const entry of entries.values()) {
-      if (!this.#known.has(entry.id)) this.#known.set(entry.id, { ...entry, keys: cipherKeys(entry) })
+      this.#know(entry)
       const row = this.#state.rows.get(entry.id)
       const { id, name, ip } = entry
       if (row === undefined) this.#put(newAgentRow({ id, name, registerIp: ip }, nowMs))
@@ -364,14 +385,17 @@ export class AgentRegistry implements AgentDirectory {
     }
     for (const id of [...this.#state.rows.keys()]) if (!entries.has(id)) this.#state.delete(id)
     if (this.#keys.idMax > this.#state.idMax) this.#state.idMax = this.#keys.idMax
-    this.#byAddress = new Map()
-    for (const known of this.#known.values()) {
-      // A network of one address is that address: such an agent sends no id either (part 3.2).
-      const address = known.ip.replace(/\/32$/, '')
-      this.#byAddress.set(address, this.#byAddress.has(address) ? null : known)
-    }
     this.#writeTimestamps()
     this.#options.changed()
+  }
+
+  /** Lets the agent be found by id and address. */
+  #know(entry: KeyEntry): void {
+    const known = this.#known.get(entry.id) ?? { ...entry, keys: cipherKeys(entry) }
+    this.#known.set(entry.id, known)
+    // A network of one address is that address: such an agent sends no id either (part 3.2).
+    const address = entry.ip.replace(/\/32$/, '')
+    this.#byAddress.set(address, this.#byAddress.has(address) ? null : known)
   }
 
   /** The agent is gone or has another key: its counters begin anew. */
@@ -391,10 +415,12 @@ export class AgentRegistry implements AgentDirectory {
 
   /** `queue/agents-timestamp`: when each agent was added (part 1.5). */
   #writeTimestamps(): void {
-    const lines = [...this.#state.rows.values()].map(
-      ({ id, name, registerIp, addedMs }) => `${id} ${name} ${registerIp} ${localTime(addedMs)}\n`,
-    )
-    replaceFile(join(this.#options.home, 'queue/agents-timestamp'), Buffer.from(lines.join(''), 'utf8'))
+    const lines = sortedRows(this.#state.rows).map(timestampLine)
+    replaceFile(this.#timestamps, Buffer.from(lines.join(''), 'utf8'))
+  }
+
+  get #timestamps(): string {
+    return join(this.#options.home, 'queue/agents-timestamp')
   }
 
   #say({ id, name, registerIp }: AgentRow, location: string, text: string): void {
@@ -407,6 +433,10 @@ export class AgentRegistry implements AgentDirectory {
 function isSameText(given: string, wanted: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(wanted)]
   return a.length === b.length && timingSafeEqual(a, b)
+}
+
+function timestampLine({ id, name, registerIp, addedMs }: AgentRow): string {
+  return `${id} ${name} ${registerIp} ${localTime(addedMs)}\n`
 }
 
 /** `YYYY-MM-DD HH:MM:SS` in the time zone of the process. */

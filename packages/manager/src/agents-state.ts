@@ -55,6 +55,11 @@ export function newAgentRow(entry: Pick<AgentRow, 'id' | 'name' | 'registerIp'>,
   }
 }
 
+/** By id, as lists show them. */
+export function sortedRows(rows: ReadonlyMap<string, AgentRow>): AgentRow[] {
+  return [...rows.values()].sort((a, b) => Number(a.id) - Number(b.id))
+}
+
 /** Version of the tables. */
 const schemaVersion = 1
 

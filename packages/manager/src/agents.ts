@@ -23,7 +23,7 @@ import { agentsDesk } from './agents-desk.ts'
 import { AgentInventories } from './agents-inventory.ts'
 import { AgentRegistry } from './agents-registry.ts'
 import { recoverSpools, type SpoolJournal, spoolsPath, writeSpools } from './agents-spools.ts'
-import type { AgentRow } from './agents-state.ts'
+import { type AgentRow, sortedRows } from './agents-state.ts'
 import type { Log } from './log.ts'
 import type { AgentMetricFigures } from './metrics.ts'
 import { explainListenError } from './port-holder.ts'
@@ -356,7 +356,7 @@ async function answerAgents(
   const said = (problem: string | null): AgentsAnswer => ({ problem, agents: [], groups: [] })
   switch (request.verb) {
     case 'list':
-      return { problem: null, agents: sorted(registry.rows), groups: [] }
+      return { problem: null, agents: sortedRows(registry.rows), groups: [] }
     case 'show': {
       const row = registry.rows.get(request.id)
       return row === undefined ? said(`there is no agent ${request.id}`) : { ...said(null), agents: [row] }
@@ -402,10 +402,6 @@ async function answerAgents(
         throw error
       }
   }
-}
-
-function sorted(rows: ReadonlyMap<string, AgentRow>): AgentRow[] {
-  return [...rows.values()].sort((a, b) => Number(a.id) - Number(b.id))
 }
 
 function countedBy(words: readonly string[]): Record<string, number> {
