@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect as connectPlain } from 'node:net'
+import { connect as connectPlain, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
@@ -12,6 +12,7 @@ let tls: EnrolmentTls
 let server: EnrolmentServer
 let client: { readonly cert: Buffer; readonly key: Buffer }
 const lines: string[] = []
+const told: string[] = []
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'enrolment-'))
@@ -32,6 +33,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true }))
 afterEach(async () => {
   lines.length = 0
+  told.length = 0
   await server.close()
 })
 
@@ -44,7 +46,7 @@ async function open(over: Partial<EnrolmentTls> = {}): Promise<number> {
       lines.push(`${peer} ${line}`)
       return { text: `you said ${line}`, isAccepted: line !== 'bad' }
     },
-    onClosed: () => {},
+    onClosed: (reason, peer) => void told.push(`${reason} ${peer}`),
   })
   return server.listen()
 }
@@ -95,6 +97,52 @@ test('TLS 1.1 is taken where that is wanted', async () => {
   const port = await open({ acceptsOld: true })
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const
   expect(await say(port, ['x\n'], old)).toBe('you said x')
+})
+
+const list = 'HIGH:!ADH:!EXP:!MD5:!RC4:!3DES:!CAMELLIA:@STRENGTH'
+const suites: readonly [says: string, offered: string, isTaken: boolean, own?: string][] = [
+  ['AES-256', 'ECDHE-ECDSA-AES256-GCM-SHA384', true],
+  ['AES-128', 'ECDHE-ECDSA-AES128-SHA256', true],
+  ['Camellia', 'ECDHE-ECDSA-CAMELLIA256-SHA384', false],
+  ['without a certificate', 'AECDH-AES256-SHA:@SECLEVEL=0', false],
+  ['without encryption', 'ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0', false],
+  ['that a shorter list leaves out', 'ECDHE-ECDSA-AES128-SHA256', false, 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+  ['that a shorter list has', 'ECDHE-ECDSA-AES256-GCM-SHA384', true, 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+]
+test.each(suites)('TLS 1.2, a cipher %s', async (_says, ciphers, isTaken, own = list) => {
+  const port = await open({ ciphers: own })
+  const answer = await say(port, ['x\n'], { maxVersion: 'TLSv1.2', ciphers })
+  expect(answer).toBe(isTaken ? 'you said x' : 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE')
+})
+
+test('TLS 1.3 is taken, whatever the list of older ciphers', async () => {
+  expect(await say(await open({ ciphers: list }), ['x\n'], { minVersion: 'TLSv1.3' })).toBe('you said x')
+})
+
+test('a request of many groups comes in several records, and none of it is lost', async () => {
+  const port = await open()
+  const groups = Array.from({ length: 128 }, (_, n) => `${n}`.padStart(255, 'g')).join(',')
+  const line = `OSSEC A:'web' G:'${groups}'`
+  expect(line.length).toBeGreaterThan(2 * 16_384)
+  const records = [line.slice(0, 16_384), line.slice(16_384, 32_768), `${line.slice(32_768)}\n`]
+  expect(await say(port, records)).toBe(`you said ${line}`)
+})
+
+test.skipIf(process.platform !== 'linux')('a thousand connections at a time; those beyond are closed, and whoever leaves makes room', async () => {
+  const port = await open()
+  const held: Socket[] = []
+  // An address may come two hundred times in a row, so they come from six of them.
+  for (let n = 0; n < 1000; n++) held.push(connectPlain({ port, host: '127.0.0.1', localAddress: `127.0.1.${n % 6}` }))
+  try {
+    for (const socket of held) socket.on('error', () => {})
+    await Promise.all(held.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
+    expect(await say(port, ['x\n'], { localAddress: '127.0.2.1' })).not.toContain('you said')
+    expect([server.counters.closed.too_many, told]).toEqual([1, ['too_many 127.0.2.1']])
+    held[0]?.destroy()
+    for (let answer = ''; answer !== 'you said x'; ) answer = await say(port, ['x\n'], { localAddress: '127.0.2.2' })
+  } finally {
+    for (const socket of held) socket.destroy()
+  }
 })
 
 test('a client certificate is asked for, of the right authority', async () => {

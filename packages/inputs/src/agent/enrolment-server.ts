@@ -88,7 +88,7 @@ export class EnrolmentServer {
       ...(clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
     })
     this.#server.maxConnections = connectionsMax
-    this.#server.on('drop', () => this.#close('too_many', ''))
+    this.#server.on('drop', (from) => this.#close('too_many', plainAddress(from?.remoteAddress)))
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
