@@ -31,7 +31,7 @@ export interface EnrolmentFacts {
 }
 
 export type EnrolmentDecision =
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly about: 'name' | 'ip' | 'version' | 'group' }
   /** A new id; those in `replaces` leave. */
   | { readonly kind: 'new'; readonly ip: string; readonly replaces: readonly string[] }
   /** The same id, a new key. */
@@ -44,12 +44,16 @@ export function decideEnrolment(
   { hostname, peer, nowMs, hasGroup, agents, provenNode }: EnrolmentFacts,
 ): EnrolmentDecision {
   const { name, version, groups, nodeUid } = request
-  const refused = (reason: string): EnrolmentDecision => ({ kind: 'refused', reason })
-  if (name === hostname) return refused(`Invalid agent name: ${name}`)
+  const refused = (about: 'name' | 'ip' | 'version' | 'group', reason: string): EnrolmentDecision => ({
+    kind: 'refused',
+    reason,
+    about,
+  })
+  if (name === hostname) return refused('name', `Invalid agent name: ${name}`)
   if (version !== null && !allowsHigherVersions && isNewerVersion(version, managerVersion) !== false)
-    return refused('Agent version must be lower or equal to manager version')
+    return refused('version', 'Agent version must be lower or equal to manager version')
   const missing = groups?.find((group) => !hasGroup(group))
-  if (missing !== undefined) return refused(`Invalid group: ${missing}`)
+  if (missing !== undefined) return refused('group', `Invalid group: ${missing}`)
   const ip = request.ip === 'src' || (request.ip === null && usesSourceIp) ? peer : (request.ip ?? 'any')
 
   const sameNode = nodeUid === null ? undefined : agents.find(({ row }) => row?.nodeUid === nodeUid)
@@ -57,9 +61,9 @@ export function decideEnrolment(
   if (sameNode !== undefined && isProven) return { kind: 'renewed', id: sameNode.entry.id, ip }
 
   const byIp = ip === 'any' ? undefined : agents.find(({ entry }) => entry.ip === ip)
-  if (byIp !== undefined && !mayReplace(byIp)) return refused(`Duplicate IP: ${ip}`)
+  if (byIp !== undefined && !mayReplace(byIp)) return refused('ip', `Duplicate IP: ${ip}`)
   const byName = agents.find(({ entry }) => entry.name === name)
-  if (byName !== undefined && !mayReplace(byName)) return refused(`Duplicate agent name: ${name}`)
+  if (byName !== undefined && !mayReplace(byName)) return refused('name', `Duplicate agent name: ${name}`)
   const replaced = [byIp, byName].flatMap((agent) => (agent === undefined ? [] : [agent.entry.id]))
   return { kind: 'new', ip, replaces: [...new Set(replaced)] }
 

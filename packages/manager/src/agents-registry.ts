@@ -22,7 +22,7 @@ import {
   refusedAnswer,
   withOrigin,
 } from '@dogwatch/protocol'
-import { decideEnrolment, type EnrolmentPolicy, managerVersion } from './agents-enrol.ts'
+import { decideEnrolment, type EnrolmentFacts, type EnrolmentPolicy, managerVersion } from './agents-enrol.ts'
 import { AgentGroups } from './agents-groups.ts'
 import { ClientKeys } from './agents-keys.ts'
 import { type AgentRow, AgentState, newAgentRow, sortedRows, statusCodes } from './agents-state.ts'
@@ -50,6 +50,17 @@ export interface RegistryOptions {
   readonly forget: (id: string) => void
   /** Something that alerts show has changed. */
   readonly changed: () => void
+}
+
+/** An agent that a program of this machine wants taken in (part 1.7). Null: a new id or key, the group `default`, no hash; without `force` it replaces nobody. */
+export interface LocalRequest {
+  readonly name: string
+  readonly ip: string
+  readonly id: string | null
+  readonly key: string | null
+  readonly groups: readonly string[] | null
+  readonly keyHash: string | null
+  readonly force: EnrolmentPolicy['force'] | null
 }
 
 export interface EnrolmentOutcome {
@@ -250,6 +261,45 @@ export class AgentRegistry implements AgentDirectory {
     return { id: entry.id }
   }
 
+  /** Takes an agent in at the word of a program of this machine, or says what stands against it. */
+  addLocal(
+    wanted: LocalRequest,
+    nowMs: number,
+  ): { readonly entry: KeyEntry } | { readonly refused: 'id' | 'name' | 'ip' | 'group' } {
+    this.#keys.refresh()
+    const { name, ip, id, key, groups, keyHash } = wanted
+    const { policy, purges } = this.#options
+    if (id !== null && [...this.#keys.entries.keys()].some((taken) => Number(taken) === Number(id)))
+      return { refused: 'id' }
+    const force = wanted.force ?? { ...policy.force, enabled: false }
+    const decision = decideEnrolment(
+      { name, ip, groups, keyHash, version: null, nodeUid: null, token: null },
+      { ...policy, usesSourceIp: false, force },
+      {
+        hostname: this.#options.hostname,
+        peer: ip,
+        nowMs,
+        hasGroup: (group) => this.groups.has(group),
+        agents: this.#agents(),
+        provenNode: null,
+      },
+    )
+    if (decision.kind === 'refused') return { refused: decision.about === 'version' ? 'name' : decision.about }
+    if (decision.kind === 'new') this.remove(decision.replaces, purges, nowMs)
+    const number = id === null ? Math.max(this.#keys.idMax, this.#state.idMax) + 1 : Number(id)
+    this.#state.idMax = Math.max(number, this.#state.idMax)
+    const entry = this.#keys.insert({ name, ip }, number, key)
+    this.#welcome(entry, nowMs)
+    const row = this.#state.rows.get(entry.id)
+    if (row !== undefined && groups !== null) this.#put({ ...row, groups })
+    this.#state.flush()
+    return { entry }
+  }
+
+  #agents(): EnrolmentFacts['agents'] {
+    return [...this.#keys.entries.values()].map((entry) => ({ entry, row: this.#state.rows.get(entry.id) }))
+  }
+
   /** Removes agents in one go; gives the ids of those that there were. */
   remove(ids: readonly string[], purges: boolean, nowMs: number): readonly string[] {
     const rows = new Map(this.#state.rows)
@@ -324,7 +374,7 @@ export class AgentRegistry implements AgentDirectory {
       peer,
       nowMs,
       hasGroup: (group) => this.groups.has(group),
-      agents: [...this.#keys.entries.values()].map((entry) => ({ entry, row: this.#state.rows.get(entry.id) })),
+      agents: this.#agents(),
       provenNode,
     })
     if (decision.kind === 'refused') return refuse(decision.reason)

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import type { AgentsDesk } from '@dogwatch/api'
 import { certPaths, ensureCertificates } from '@dogwatch/certs'
 import type { Configuration, RemoteConfig } from '@dogwatch/config'
@@ -21,6 +22,7 @@ import { aesOnly, eventPayload, groupProblem, SenderCounter, withBlowfish } from
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import { agentsDesk } from './agents-desk.ts'
 import { AgentInventories } from './agents-inventory.ts'
+import { startLocal } from './agents-local.ts'
 import { AgentRegistry } from './agents-registry.ts'
 import { recoverSpools, type SpoolJournal, spoolsPath, writeSpools } from './agents-spools.ts'
 import { type AgentRow, sortedRows } from './agents-state.ts'
@@ -232,6 +234,10 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         address: `${protocol}://${bracketed(hostOf(first.localIp, first.ipv6))}:${port}`,
       })
     if (!auth.disabled && auth.remoteEnrollment) await startEnrolment(opened, first)
+    if (!auth.disabled) {
+      const onError = (error: unknown): void => log.error({ err: error }, 'queue/sockets/auth')
+      closers.push(await startLocal(home, opened, { purges: auth.purge, onError }))
+    }
     let isChecking = false
     const checkpoint = async (): Promise<void> => {
       if (isChecking) return
@@ -269,12 +275,12 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     const wanted = ports.enrol ?? auth.port
     const host = hostOf(localIp, auth.ipv6)
     const pair = await certificateOf(home, auth.sslManagerCert, auth.sslManagerKey, log)
-    enrolment = new EnrolmentServer({
+    const server = new EnrolmentServer({
       host,
       port: wanted,
       tls: {
         ...pair,
-        ciphers: auth.ciphers,
+        ciphers: usableCiphers(auth.ciphers),
         acceptsOld: auth.sslAutoNegotiate,
         clientCa: auth.sslAgentCa === null ? null : readFileSync(placeIn(home, auth.sslAgentCa)),
         verifiesHost: auth.sslVerifyHost,
@@ -282,7 +288,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       answer: (line, peer) => opened.enrol(line, peer, Date.now),
       onClosed: (reason, peer) => warn(`enrolment closed: ${enrolmentRefusals[reason]}`, { peer }),
     })
-    const server = enrolment
+    enrolment = server
     closers.push(() => server.close())
     portOf.enrol = await server.listen().catch((error: unknown) => {
       throw explainListenError(error, wanted, 'enrolment', '--port-enrol')
@@ -424,6 +430,17 @@ function factsOf(registry: AgentRegistry): Map<string, AgentFacts> {
       ]
     }),
   )
+}
+
+/** The list itself, when TLS here knows one of its ciphers. */
+function usableCiphers(ciphers: string): string {
+  try {
+    createSecureContext({ ciphers })
+    return ciphers
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(`<auth><ciphers> \`${ciphers}\` names no cipher that there is; write names of OpenSSL (${why})`)
+  }
 }
 
 /** The first line of `etc/authd.pass`; made when it is missing. */
