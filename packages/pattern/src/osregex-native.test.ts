@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { noMatch } from './contract.ts'
 import { nativeAlternative, undecided } from './osregex-native.ts'
 import { scanOsregex } from './osregex-scanner.ts'
+import { supersetOf } from './osregex-superset.ts'
 import { type OsregexAlternative, parseOsregex, tokenLetters } from './osregex-syntax.ts'
 
 function alternativeOf(source: string): OsregexAlternative | null {
@@ -126,5 +127,32 @@ describe('osregex in V8', () => {
       { numRuns: 500 },
     )
     expect(compared).toBeGreaterThan(2000)
+  })
+  test('what the scanner finds passes the quick test, at the start and anywhere', () => {
+    let found = 0
+    fc.assert(
+      fc.property(
+        source,
+        fc.array(fc.tuple(noise, choices, noise, fc.nat(40)), { minLength: 6, maxLength: 6 }),
+        (text, rows) => {
+          const syntax = parseOsregex(text)
+          const alternative = alternativeOf(text)
+          const superset = alternative && supersetOf([alternative])
+          if (superset === null || alternative === null || 'error' in syntax) return
+          for (const [before, made, after, length] of rows) {
+            const like = textFor(alternative, made)
+            for (const subject of [like, before + like + after, (like + before + like).slice(0, length)]) {
+              for (const wanted of [false, true]) {
+                if (scanOsregex(syntax, subject, wanted, []) === noMatch) continue
+                found++
+                expect(superset.test(subject)).toBe(true)
+              }
+            }
+          }
+        },
+      ),
+      { numRuns: 500 },
+    )
+    expect(found).toBeGreaterThan(500)
   })
 })

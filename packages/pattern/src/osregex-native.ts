@@ -64,8 +64,14 @@ type Ending =
       readonly emptyGroup: 'kept' | 'dropped' | 'undecided'
     }
 
-/** One alternative as V8 runs it. Meant for short subjects: from each start V8 may read all that follows. */
+/** Longest subject for an alternative that may make V8 read on to the end from each place where a match could begin, and for one that begins in one place. */
+const unanchoredLengthMax = 1024
+const anchoredLengthMax = 2048
+
+/** One alternative as V8 runs it. */
 export class NativeAlternative {
+  /** Longest subject, in bytes, that V8 cannot be kept busy with. */
+  readonly lengthMax: number
   readonly #expression: RegExp
   readonly #ending: Ending
   /** Numbers of V8's groups for the pattern's groups. */
@@ -73,7 +79,8 @@ export class NativeAlternative {
   /** The group that says that the match is one; 0 if every match is. */
   readonly #marker: number
 
-  constructor(source: string, ending: Ending, groups: readonly number[], marker: number) {
+  constructor(source: string, ending: Ending, groups: readonly number[], marker: number, lengthMax: number) {
+    this.lengthMax = lengthMax
     this.#expression = new RegExp(source, 'g')
     this.#ending = ending
     this.#groups = groups
@@ -280,7 +287,13 @@ function emit({ anchoredStart, anchoredEnd }: OsregexAlternative, { items, close
       emptyGroup,
     }
   })
-  return new NativeAlternative(source + (closed ? ')' : '') + end, ending, groups, 0)
+  return new NativeAlternative(source + (closed ? ')' : '') + end, ending, groups, 0, lengthMaxOf(anchoredStart, items))
+}
+
+/** Without gaps a run that gives bytes back finds nothing to do with them, so from one start V8 reads each byte a bounded number of times. */
+function lengthMaxOf(anchoredStart: boolean, items: readonly Item[]): number {
+  const isLinear = items.every(({ repeat }) => repeat === 'one') || (anchoredStart && !items.some(({ gap }) => gap))
+  return isLinear ? Number.POSITIVE_INFINITY : anchoredStart ? anchoredLengthMax : unanchoredLengthMax
 }
 
 /**
@@ -316,7 +329,8 @@ function emitGuarded({ anchoredStart, anchoredEnd }: OsregexAlternative, { items
     }
     source += item.gap || item.repeat === 'star' ? own : guard(own)
   })
-  return new NativeAlternative(source + (closed ? ')' : '') + (anchoredEnd ? '(?![^])' : ''), ending, groups, marker)
+  const whole = source + (closed ? ')' : '') + (anchoredEnd ? '(?![^])' : '')
+  return new NativeAlternative(whole, ending, groups, marker, lengthMaxOf(anchoredStart, items))
 }
 
 /** `resumed`: with a place on the undo stack; else what first takes over is final. */

@@ -15,8 +15,9 @@ import {
   tokenLetters,
 } from './osregex-syntax.ts'
 
-/** Fewest single-byte items that make a piece selective. */
+/** Fewest single-byte items that make a piece selective: anywhere, and at the subject's start, where it is soon asked for. */
 const fixedMin = 4
+const fixedAtStartMin = 2
 
 /** Byte classes by token letter; the wide ones (all but a few bytes) are left out, since a run of them backtracks. */
 const narrow: Readonly<Record<string, string>> = {
@@ -47,7 +48,7 @@ export function supersetOf(alternatives: readonly OsregexAlternative[]): RegExp 
 
 function pieceOf(alternative: OsregexAlternative): string | null {
   const { anchoredStart, kinds, quantifiers, values } = alternative
-  if (anchoredStart || takeOvers(alternative) === 'tokens') return null
+  if (takeOvers(alternative) === 'tokens') return null
   const end = firmEnd(alternative)
   let piece = ''
   let kept = ''
@@ -73,14 +74,15 @@ function pieceOf(alternative: OsregexAlternative): string | null {
     at += isFixed ? 2 : 3
     // A run at the beginning only says where the piece begins; a wide run ends it.
     if (source === undefined) {
-      if (fixed === 0) continue
+      if (fixed === 0 && !anchoredStart) continue
       break
     }
-    if (fixed === 0 && !isFixed) continue
+    if (fixed === 0 && !isFixed && !anchoredStart) continue
     piece += source + (isFixed ? '' : quantifier === quantifierStar ? '*' : '+')
     if (isFixed) fixed++
     kept = piece
   }
+  if (anchoredStart) return fixed >= fixedAtStartMin ? `^${kept}` : null
   return fixed >= fixedMin ? kept : null
 }
 

@@ -18,10 +18,8 @@ import { noteRunning } from './watchdog.ts'
 const scansMax = 4
 /** Subjects up to this length cannot keep a pattern busy for long, whatever they hold. */
 const harmlessLengthMax = 256
-/** Longest subject for V8, which may read on to the end from each place where a match could begin. */
-const nativeLengthMax = 1024
 /** Longest subject for the test that all matches must pass; its runs are narrow. */
-const supersetLengthMax = 2048
+const supersetLengthMax = 4096
 
 const cache = new Map<string, Compiled>()
 const cacheCaptures = new Map<string, Compiled>()
@@ -161,21 +159,26 @@ class Runner {
   readonly #alternative: OsregexAlternative
   readonly #wanted: boolean
   readonly #native: NativeAlternative | null
+  /** What all matches must pass, for an alternative that V8 does not run itself. */
+  readonly #superset: RegExp | null
   #matcher: AlternativeMatcher | null = null
 
   constructor(alternative: OsregexAlternative, wanted: boolean) {
     this.#alternative = alternative
     this.#wanted = wanted
     this.#native = nativeOf(alternative)
+    this.#superset = this.#native === null ? supersetOf([alternative]) : null
   }
 
   run(subject: string, want: Want, groups: string[] | null): number {
     const native = this.#native
-    if (native !== null && subject.length <= nativeLengthMax) {
+    if (native !== null && subject.length <= native.lengthMax) {
       if (groups === null) return want === 'end' ? native.end(subject) : native.test(subject) ? 0 : noMatch
       const result = native.exec(subject, groups)
       if (result !== undecided) return result
     }
+    const superset = this.#superset
+    if (superset !== null && subject.length <= supersetLengthMax && !superset.test(subject)) return noMatch
     this.#matcher ??= matcherOf(this.#alternative, this.#wanted)
     const result = this.#matcher(subject, positions)
     if (groups !== null && result !== noMatch) collect(this.#alternative, subject, groups)
@@ -234,15 +237,17 @@ const manyAlternatives = 4
 
 /** A literal to look for first, where the matcher itself could not see soon that there is nothing to find. */
 function filterOf({ alternatives }: OsregexSyntax, needs: Needs | null): ((subject: string) => boolean) | null {
+  const isNative = alternatives.every((alternative) => nativeOf(alternative) !== null)
   const dear =
+    !isNative ||
     alternatives.length >= manyAlternatives ||
     alternatives.some(
       ({ anchoredStart, quantifiers }) => !anchoredStart && quantifiers.some((quantifier) => quantifier !== 0),
     )
   if (!dear) return null
   const literals = literalFilter(needs, 3)
-  // V8 finds the beginnings of its own expressions soon.
-  const superset = alternatives.every((alternative) => nativeOf(alternative) !== null) ? null : supersetOf(alternatives)
+  // V8 finds the beginnings of its own expressions soon. A single alternative is asked for its own test where it is run.
+  const superset = isNative || alternatives.length === 1 ? null : supersetOf(alternatives)
   if (superset === null) return literals
   const holds = (subject: string): boolean => subject.length > supersetLengthMax || superset.test(subject)
   return literals === null ? holds : (subject) => literals(subject) && holds(subject)
