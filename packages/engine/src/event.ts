@@ -14,6 +14,8 @@ export class Event {
   location = ''
   agentId = '000'
   hostname = ''
+  /** Whether the header has a place for a host; the name there may be empty. */
+  hasHost = false
   programName: string | null = null
   timestamp: string | null = null
   timeMs = 0
@@ -51,6 +53,7 @@ export class Event {
   reset(): void {
     this.programName = null
     this.timestamp = null
+    this.hasHost = false
     this.decoder = null
     this.decoderId = 0
     this.category = category.syslog

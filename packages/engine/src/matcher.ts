@@ -202,7 +202,7 @@ export class Matcher {
       event.logStart = 0
     }
     if (agentHost !== null) event.hostname = agentHost
-    else if (event.hostname === '') event.hostname = this.#shortName
+    else if (!event.hasHost) event.hostname = this.#shortName
     if (isDeferred) return null
     if (builtin !== undefined) return builtin(event, this.decoder) ? null : 'no-event'
     this.decoder.decode(event)

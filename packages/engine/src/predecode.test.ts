@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Event } from './event.ts'
 import { FieldSlots } from './fields.ts'
 import { predecode } from './predecode.ts'
-import { utf8Bytes } from './test-ruleset.ts'
+import { answer, loadTest, utf8Bytes } from './test-ruleset.ts'
 
 function split(text: string) {
   const event = new Event(new FieldSlots())
@@ -160,6 +160,38 @@ const cases: [
     'auth|security:info',
   ],
   [
+    'AIX: an id without its closing bracket leaves the text, and the program is the rest',
+    'Dec 29 10:00:01 web auth|security:info sshd[9: hello',
+    'Dec 29 10:00:01',
+    'web',
+    'sshd[9: hello',
+    'auth|security:info sshd[9: hello',
+  ],
+  [
+    'AIX: an id needs a digit',
+    'Dec 29 10:00:01 web auth|security:info sshd[]: hello',
+    'Dec 29 10:00:01',
+    'web',
+    'sshd[]: hello',
+    'auth|security:info sshd[]: hello',
+  ],
+  [
+    'Solaris: where the host should stand, [ID …] stays',
+    'Dec 29 10:00:01 [ID 800047 auth.info] hello',
+    'Dec 29 10:00:01',
+    '',
+    null,
+    '[ID 800047 auth.info] hello',
+  ],
+  [
+    'Solaris: behind the host it is jumped past',
+    'Dec 29 10:00:01 web [ID 800047 auth.info] hello',
+    'Dec 29 10:00:01',
+    'web',
+    null,
+    'hello',
+  ],
+  [
     'JSON never has a header',
     '{"a":"Dec 29 10:00:01 web prog: hi"}',
     null,
@@ -176,3 +208,20 @@ test('a month with an umlaut shifts the checks by a byte', () => {
   const [, host, program] = split('Mär 29 10:00:01 web prog: hi')
   expect([host, program]).toEqual(['web', 'prog'])
 })
+
+test('the length that a header needs is that of the text, with its umlaut', () => {
+  expect(split('Mär 29 10:00:01 ')).toEqual(['Mär 29 10:00:0'.replace('ä', '\xc3\xa4'), '', null, ''])
+})
+
+const hosts: [says: string, log: string, where: string][] = [
+  ['a header without a host: the manager', 'Dec 29 10:00:01 prog: hi', 'manager'],
+  ['a header with one', 'Dec 29 10:00:01 web prog: hi', 'web'],
+  ['a header whose host is empty', 'Dec 29 10:00:01   prog: hi', ''],
+  ['no header: the manager', 'hi', 'manager'],
+]
+for (const [says, log, host] of hosts) {
+  test(`the host of a local event: ${says}`, () => {
+    const ruleset = loadTest({ rules: '<rule id="100" level="3"><description>[$(hostname)]</description></rule>' })
+    expect(answer(ruleset, log).rule?.description).toBe(`[${host}]`)
+  })
+}

@@ -6,7 +6,7 @@ const colon = 58
 const dash = 45
 const dot = 46
 
-/** Sets log, logStart, timestamp, programName and, for what the header names as host, `hostname` ('' stays when it names none). */
+/** Sets log, logStart, timestamp, programName and, where the header has a place for a host, `hostname` and `hasHost`; the name there may be empty. */
 export function predecode(event: Event): void {
   const text = event.fullLog
   event.log = text
@@ -14,14 +14,13 @@ export function predecode(event: Event): void {
   // The UTF-8 form of a month with umlaut shifts everything by a byte.
   const probe =
     text.charCodeAt(1) === 0xc3 && text.charCodeAt(2) === 0xa4 && text.length >= 2 ? `Ma${text.slice(3)}` : text
-  const header = syslogHeader(probe)
+  const header = syslogHeader(probe, text.length + 1)
   if (header > 0) names(event, text, header)
   else otherHeader(event, text, probe)
 }
 
-/** Length of a syslog-like header (shapes A to E), 0 when there is none. */
-function syslogHeader(b: string): number {
-  const length = b.length + 1
+/** Length of a syslog-like header (shapes A to E), 0 when there is none; `length` is that of the text before any shift, plus one. */
+function syslogHeader(b: string, length: number): number {
   if (length <= 17) return 0
   const b4 = b.charCodeAt(4)
   if (
@@ -81,6 +80,7 @@ function names(event: Event, text: string, header: number): void {
     logAt = end + 2
   } else if (x === blank) {
     event.hostname = text.slice(at, end)
+    event.hasHost = true
     at = end + 1
     logAt = at
     end = nameEnd(text, at)
@@ -101,6 +101,10 @@ function names(event: Event, text: string, header: number): void {
     } else if (y === 124 /* | */ && isLower(text.charCodeAt(end + 1))) {
       logAt = facility(event, text, at, end + 1)
     }
+  } else {
+    event.logStart = at
+    event.log = text.slice(at)
+    return
   }
   if (text.startsWith('[ID ', logAt)) {
     const close = text.indexOf(']', logAt)
@@ -119,10 +123,10 @@ function facility(event: Event, text: string, unchanged: number, from: number): 
   const start = at + 1
   const end = nameEnd(text, start)
   let after = end
-  if (text.charCodeAt(after) === 91) {
-    after++
-    while (isDigit(text.charCodeAt(after))) after++
-    if (text.charCodeAt(after) === 93) after++
+  if (text.charCodeAt(end) === 91 && isDigit(text.charCodeAt(end + 1))) {
+    let close = end + 1
+    while (isDigit(text.charCodeAt(close))) close++
+    if (text.charCodeAt(close) === 93) after = close + 1
   }
   if (text.charCodeAt(after) === colon && text.charCodeAt(after + 1) === blank) {
     event.programName = text.slice(start, end)
@@ -133,7 +137,7 @@ function facility(event: Event, text: string, unchanged: number, from: number): 
 }
 
 function otherHeader(event: Event, text: string, b: string): void {
-  const length = b.length + 1
+  const length = text.length + 1
   const at = (n: number): number => b.charCodeAt(n)
   const log = (from: number): void => {
     event.logStart = from
@@ -235,6 +239,7 @@ function appleSystemLog(event: Event, text: string): void {
     } else if (text.startsWith('[Host ', open)) {
       const close = text.indexOf(']', open)
       event.hostname = text.slice(open + 6, close === -1 ? undefined : close)
+      event.hasHost = true
       return
     }
   }
