@@ -81,9 +81,14 @@ test('a shared configuration is taken, and what it watches is watched', async ()
   await until(() => expect(agent?.status.connection.state).toBe('connected'))
   writeFileSync(join(home, 'shared-log'), 'from the shared file\n')
   const text = `<agent_config><localfile><location>${home}/shared-log</location><log_format>syslog</log_format><only-future-events>no</only-future-events></localfile></agent_config>`
-  const merged = mergeFiles('default', Buffer.alloc(0), [{ name: 'agent.conf', bytes: Buffer.from(text) }])
+  const padding = { name: 'list', bytes: Buffer.from('x: y\n'.repeat(500)) }
+  const merged = mergeFiles('default', Buffer.alloc(0), [{ name: 'agent.conf', bytes: Buffer.from(text) }, padding])
   manager.say(fileBeginPayload(createHash('md5').update(merged).digest('hex'), 'merged.mg'))
-  manager.say(Buffer.concat([Buffer.from('#!-'), merged]))
+  // As managers do, ours and Wazuh's: in pieces without any mark, and other messages may come between them.
+  for (let at = 0; at < merged.length; at += 900) {
+    manager.say(merged.subarray(at, at + 900))
+    manager.say(Buffer.from('#!-something else'))
+  }
   manager.say(fileEndPayload)
   await until(() => expect(manager.events).toContain(`1:${home}/shared-log:from the shared file`))
 })

@@ -27,6 +27,8 @@ export type ManagerControl =
   | { readonly kind: 'reconnect' }
   | { readonly kind: 'scan' }
   | { readonly kind: 'file-begin'; readonly md5: string; readonly name: string }
+  /** A piece of the file that was announced: the one message without a mark in front (part 8). */
+  | { readonly kind: 'file-piece'; readonly bytes: Buffer }
   | { readonly kind: 'file-end' }
   | { readonly kind: 'sync'; readonly component: string; readonly command: string; readonly data: Buffer }
   | { readonly kind: 'other'; readonly text: Buffer }
@@ -72,8 +74,9 @@ export function parseAgentControl(payload: Buffer): AgentControl {
   return { kind: 'keep-alive', text: payload.subarray(controlMark.length) }
 }
 
-/** Reads what a manager says. `payload` is a control message. */
+/** Reads what a manager says. */
 export function parseManagerControl(payload: Buffer): ManagerControl {
+  if (!isControl(payload)) return { kind: 'file-piece', bytes: payload }
   if (payload.equals(ackPayload)) return { kind: 'ack' }
   const durable = /^#!-durable ([0-9a-f]{16}) (\d{1,15})$/.exec(payload.toString('latin1', 0, 48))
   if (durable !== null) return { kind: 'durable', spool: durable[1] ?? '', sequence: Number(durable[2]) }

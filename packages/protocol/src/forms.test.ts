@@ -17,7 +17,7 @@ import {
 } from './control.ts'
 import { eventPayload, isEvent, isNoise, parseEvent, withOrigin } from './event-message.ts'
 import { keepAliveText, parseKeepAlive } from './keep-alive.ts'
-import { joinGroups, mergedTitle, mergeFiles, splitMerged } from './merged.ts'
+import { joinGroups, mergedTitle, mergeFiles, piecesOf, splitMerged } from './merged.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'utf8')
 
@@ -217,6 +217,24 @@ describe('merged files', () => {
     ['a head without end', '#g\n!1 a'],
   ]
   test.each(bad)('%s is refused', (_says, text) => expect(splitMerged(bytes(text))).toBeNull())
+
+  test('are pushed in pieces of at most 900 bytes, none of which looks like a control message', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('#!-', '#', '#!', 'x', 'y'.repeat(895), 'é'), { maxLength: 40 }),
+        (parts) => {
+          const merged = bytes(parts.join(''))
+          const pieces = [...piecesOf(merged)]
+          expect(Buffer.concat(pieces).equals(merged)).toBe(true)
+          for (const piece of pieces) expect(piece.length).toBeLessThanOrEqual(900)
+          expect(pieces.slice(1).filter((piece) => isControl(piece))).toEqual([])
+        },
+      ),
+    )
+    const told = [...piecesOf(bytes(`${'x'.repeat(900)}#!-shutdown`))]
+    expect(told.map(({ length }) => length)).toEqual([899, 12])
+    expect(parseManagerControl(bytes('x#!-'))).toEqual({ kind: 'file-piece', bytes: bytes('x#!-') })
+  })
 
   test('of several groups are joined in order', () => {
     const joined = joinGroups([

@@ -63,7 +63,6 @@ export {
   parseKeyLine,
 } from './keys.ts'
 export {
-  chunkLengthMax,
   isSharedName,
   isSharedText,
   joinGroups,
@@ -71,6 +70,7 @@ export {
   mergedSum,
   mergedTitle,
   mergeFiles,
+  piecesOf,
   type SharedFile,
   splitMerged,
 } from './merged.ts'

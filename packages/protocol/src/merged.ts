@@ -5,6 +5,7 @@
  * gives null, so that nobody writes it out.
  */
 import { createHash } from 'node:crypto'
+import { isControl } from './control.ts'
 
 export interface SharedFile {
   /** Relative, with forward slashes. */
@@ -12,8 +13,8 @@ export interface SharedFile {
   readonly bytes: Uint8Array
 }
 
-/** Longest chunk of a pushed file, bytes (part 8). */
-export const chunkLengthMax = 900
+/** Longest piece of a pushed file, bytes (part 8). */
+const chunkLengthMax = 900
 /** Most files that are read out of a merged file, and longest name, bytes. */
 const filesMax = 10_000
 const nameLengthMax = 512
@@ -65,6 +66,16 @@ export function joinGroups(
     }
   }
   return [...byName].map(([name, bytes]) => ({ name, bytes })).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Cuts a file into pieces to be pushed. None begins as a control message does: an agent would take it for one, and never have the file. */
+export function* piecesOf(merged: Buffer): Generator<Buffer> {
+  for (let at = 0; at < merged.length; ) {
+    const end = at + chunkLengthMax
+    const cut = isControl(merged.subarray(end, end + 3)) ? end - 1 : end
+    yield merged.subarray(at, cut)
+    at = cut
+  }
 }
 
 /** Takes a merged file apart; null when it is cut, has too many files, or a name leads outside. */

@@ -16,7 +16,6 @@ import {
   eventPayload,
   FrameReader,
   frame,
-  isControl,
   type KeyEntry,
   keepAlivePayload,
   type ManagerControl,
@@ -291,7 +290,7 @@ export class ManagerLink {
   #hear(line: Line, message: Buffer): void {
     const envelope = readEnvelope(message)
     const opening = envelope === null ? null : openMessage(envelope, this.#keys, aesOnly)
-    if (opening === null || !('payload' in opening) || !isControl(opening.payload)) return
+    if (opening === null || !('payload' in opening)) return
     line.heardMs = performance.now()
     const control = parseManagerControl(opening.payload)
     if (control.kind === 'ack') {

@@ -21,7 +21,7 @@ const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('h
 function push(shared: SharedFiles, bytes: Buffer, sum = md5(bytes), size = 900): boolean {
   const say = (control: ManagerControl): boolean => shared.take(control)
   say({ kind: 'file-begin', md5: sum, name: 'merged.mg' })
-  for (let at = 0; at < bytes.length; at += size) say({ kind: 'other', text: bytes.subarray(at, at + size) })
+  for (let at = 0; at < bytes.length; at += size) say({ kind: 'file-piece', bytes: bytes.subarray(at, at + size) })
   return say({ kind: 'file-end' })
 }
 

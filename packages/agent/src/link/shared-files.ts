@@ -43,10 +43,10 @@ export class SharedFiles {
   take(control: ManagerControl): boolean {
     if (control.kind === 'file-begin') {
       this.#receiving = control.name === mergedName ? { md5: control.md5, chunks: [], length: 0 } : null
-    } else if (control.kind === 'other' && this.#receiving !== null) {
-      this.#receiving.length += control.text.length
+    } else if (control.kind === 'file-piece' && this.#receiving !== null) {
+      this.#receiving.length += control.bytes.length
       if (this.#receiving.length > sharedMax) this.#receiving = null
-      else this.#receiving.chunks.push(Buffer.from(control.text))
+      else this.#receiving.chunks.push(Buffer.from(control.bytes))
     } else if (control.kind === 'file-end') return this.#finish()
     return false
   }

@@ -31,6 +31,8 @@ let sent: Counter = { global: 1, local: 0 }
 let channel: AgentChannel
 let spools = new Map<string, SpoolPosition>()
 let ports = { tcp: 0, udp: 0 }
+let overtakeMs = 60_000
+let idleMs = 900_000
 
 function options(): AgentChannelOptions {
   const known: KnownAgent[] = [entry, other].map((one) => ({ ...one, keys: cipherKeys(one) }))
@@ -65,8 +67,8 @@ function options(): AgentChannelOptions {
     },
     ciphers: aesOnly,
     spools,
-    overtakeMs: 60_000,
-    idleMs: 900_000,
+    overtakeMs,
+    idleMs,
   }
 }
 
@@ -101,6 +103,8 @@ beforeEach(async () => {
   isHeld = false
   counters = new Map()
   spools = new Map()
+  overtakeMs = 60_000
+  idleMs = 900_000
   await open()
 })
 afterEach(async () => {
@@ -273,6 +277,90 @@ describe('a connection is closed', () => {
   })
 })
 
+/** Until the clock has gone on by so many milliseconds. */
+async function passed(ms: number): Promise<void> {
+  const since = Date.now()
+  await until(() => Date.now() - since > ms)
+}
+
+describe('a second connection of an agent', () => {
+  async function reopened(options: { overtakeMs?: number; idleMs?: number }): Promise<FakeAgent> {
+    await channel.close(0)
+    ;({ overtakeMs = overtakeMs, idleMs = idleMs } = options)
+    await open()
+    return connected()
+  }
+  const second = (): Promise<FakeAgent> => agentOf(entry, { global: 1, local: 0 })
+
+  test('takes over from one that has been silent for longer than that: the old one is closed', async () => {
+    const old = await reopened({ overtakeMs: 20 })
+    const asked = channel.request('001', 'com', Buffer.from('restart'), 60_000).catch((error: unknown) => error)
+    await old.hears(/^#!-req /)
+    await passed(20)
+    const next = await second()
+    next.say(startup)
+    await next.hears(ack)
+    await old.closed()
+    expect(await asked).toMatchObject({ code: 'AGENT_ABSENT' })
+    next.say('1:a:from the second')
+    next.say(keepAlive)
+    await next.hears(ack)
+    expect(records.map(({ text }) => text)).toEqual(['1:[001] (web) any->a:from the second'])
+    expect(channel.counters).toMatchObject({ connected: 1, refused: { key_in_use: 0 } })
+  })
+
+  test('does not, while the first has said something since', async () => {
+    const old = await reopened({ overtakeMs: 3_600_000 })
+    await passed(20)
+    old.say(keepAlive)
+    await old.hears(ack)
+    const next = await second()
+    next.say(startup)
+    await next.closed()
+    expect([old.isClosed, channel.counters.refused.key_in_use]).toEqual([false, 1])
+  })
+
+  test('never does, where the time is 0', async () => {
+    const old = await reopened({ overtakeMs: 0 })
+    await passed(20)
+    const next = await second()
+    next.say(startup)
+    await next.closed()
+    old.say(keepAlive)
+    await old.hears(ack)
+    expect(channel.counters.refused.key_in_use).toBe(1)
+  })
+
+  test('with a message that came before takes nothing over, however silent the first one is', async () => {
+    const old = await reopened({ overtakeMs: 20 })
+    const recorded = old.say(keepAlive)
+    await old.hears(ack)
+    await passed(20)
+    const thief = await second()
+    thief.send(recorded)
+    await thief.closed()
+    expect([old.isClosed, channel.counters.refused.replayed]).toEqual([false, 1])
+  })
+
+  test.each(['tcp', 'udp'] as const)('nothing is sent over %s to an agent that counts as gone', async (protocol) => {
+    await channel.close(0)
+    idleMs = 20
+    await open()
+    const agent = await connected(undefined, protocol)
+    await passed(20)
+    expect(channel.send('001', Buffer.from('#!-force_reconnect'))).toBe(false)
+    expect(await channel.pushMerged('001', Buffer.from('#default\n'))).toBe(false)
+    await expect(channel.request('001', 'com', Buffer.from('restart'), 60_000)).rejects.toMatchObject({
+      code: 'AGENT_ABSENT',
+    })
+    do {
+      agent.say(keepAlive)
+      await agent.hears(ack)
+    } while (!channel.send('001', Buffer.from('#!-force_reconnect')))
+    await agent.hears('#!-force_reconnect')
+  })
+})
+
 test('a version that is refused is told so, without acknowledgement', async () => {
   const agent = await agentOf()
   agent.say('#!-agent startup {"version":"v9.0"}')
@@ -343,13 +431,16 @@ test('an agent of OSSEC, which says no version, is let in and named', async () =
   expect(records.map(({ text }) => text)).toEqual(['1:[001] (web) any->/var/log/syslog:hello'])
 })
 
-test('a merged file arrives whole, in chunks', async () => {
+test('a merged file arrives whole, in pieces, whatever it looks like where it is cut', async () => {
   const agent = await connected()
-  const merged = Buffer.from(`#default\n!3000 agent.conf\n${'x'.repeat(3000)}`)
+  const text = 'x'.repeat(874) + '#!-agent shutdown '.repeat(118)
+  const merged = Buffer.from(`#default\n!${text.length} agent.conf\n${text}`)
+  expect(merged.toString('latin1', 900, 903)).toBe('#!-')
   expect(await channel.pushMerged('001', merged)).toBe(true)
   await agent.hears(`#!-up file ${mergedSum(merged)} merged.mg\n`)
   await until(() => agent.heard.includes('#!-close file '))
   expect(agent.heard.slice(0, -1).join('')).toBe(merged.toString())
+  expect(agent.heard.slice(0, -1).filter((piece) => piece.startsWith('#!-'))).toEqual([])
   expect(await channel.pushMerged('002', merged)).toBe(false)
 })
 

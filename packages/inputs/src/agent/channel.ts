@@ -15,7 +15,6 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import {
   ackPayload,
   type Counter,
-  chunkLengthMax,
   durablePayload,
   errorPayload,
   FrameReader,
@@ -30,6 +29,7 @@ import {
   messageLengthMax,
   openMessage,
   parseAgentControl,
+  piecesOf,
   pong,
   ReplayWindow,
   readEnvelope,
@@ -68,8 +68,8 @@ const challengesMax = 4
 const sliceMs = 10
 /** Pushes under way at once: after a change of a group all its agents want the file in the same moment. */
 const pushesMax = 16
-/** UDP: chunks of a file that are sent at once, and the pause behind them (part 8). */
-const udpChunks = 30
+/** UDP: pieces of a file that are sent at once, and the pause behind them (part 8). */
+const udpPieces = 30
 const udpPauseMs = 1000
 
 /** What is known of an agent while the manager runs. */
@@ -145,7 +145,12 @@ export class AgentChannel {
   send(id: string, payload: Uint8Array): boolean {
     const agent = this.#options.directory.byId(id)
     const link = this.#lines.get(id)?.link
-    return agent !== null && link != null && this.#send(agent, link, payload)
+    return agent !== null && link != null && this.#isHeard(link) && this.#send(agent, link, payload)
+  }
+
+  /** Nothing is sent to an agent that has been silent for so long that it counts as gone (part 10). */
+  #isHeard({ lastHeardMs }: Link): boolean {
+    return Date.now() - lastHeardMs <= this.#options.idleMs
   }
 
   /** Asks a component of an agent. Rejects with a RequestFailure. */
@@ -161,16 +166,18 @@ export class AgentChannel {
     const line = this.#lines.get(id)
     const agent = this.#options.directory.byId(id)
     const link = line?.link
-    if (line === undefined || link == null || agent === null || line.isPushing) return false
+    if (line === undefined || link == null || agent === null || line.isPushing || !this.#isHeard(link)) return false
     line.isPushing = true
     if (this.#pushes >= pushesMax) await new Promise<void>((resolve) => this.#pushWaiters.push(resolve))
     this.#pushes++
     try {
       await new Promise((done) => setImmediate(done))
       if (!this.#send(agent, link, fileBeginPayload(mergedSum(merged), mergedName))) return false
-      for (let at = 0, n = 1; at < merged.length; at += chunkLengthMax, n++) {
-        if (!this.#send(agent, link, merged.subarray(at, at + chunkLengthMax))) return false
-        if (link.kind === 'udp' && n % udpChunks === 0) await new Promise((done) => setTimeout(done, udpPauseMs))
+      let n = 0
+      for (const piece of piecesOf(merged)) {
+        n++
+        if (!this.#send(agent, link, piece)) return false
+        if (link.kind === 'udp' && n % udpPieces === 0) await new Promise((done) => setTimeout(done, udpPauseMs))
         else await link.room()
       }
       return this.#send(agent, link, fileEndPayload)
@@ -468,6 +475,8 @@ export class AgentChannel {
         return false
       }
       owner.close()
+      // What the other connection was asked is not answered on this one.
+      this.#requests.forget(agent.id)
     }
     if (owner === null) this.counters.connected++
     line.link = link
