@@ -25,8 +25,8 @@ export const lookups: readonly Lookup[] = [
 export function parseCdb(name: string, text: string): CdbList {
   const values = new Map<string, string>()
   for (const line of text.split(/[\r\n]+/)) {
-    const entry = parseLine(line)
-    if (entry !== null && !values.has(entry[0])) values.set(entry[0], entry[1])
+    const [key, value] = parseLine(line) ?? []
+    if (key !== undefined && value !== undefined && !values.has(key)) values.set(key, value)
   }
   return { name, values }
 }
@@ -35,19 +35,20 @@ function parseLine(line: string): [key: string, value: string] | null {
   const colon = line.indexOf(':')
   if (colon === -1) return null
   const quote = line.indexOf('"')
-  if (quote === -1 || quote > colon) return [line.slice(0, colon), cdbValue(line.slice(colon + 1))]
+  if (quote === -1 || quote > colon) return entry(line.slice(0, colon), line.slice(colon + 1))
   const close = line.indexOf('"', quote + 1)
   if (close === -1) return null
   const after = line.indexOf(':', close)
   if (after === -1) return null
-  return [line.slice(quote + 1, close), cdbValue(line.slice(after + 1))]
+  return entry(line.slice(quote + 1, close), line.slice(after + 1))
 }
 
-function cdbValue(text: string): string {
+/** A quote that is never closed takes the line away, in the value as in the key. */
+function entry(key: string, text: string): [key: string, value: string] | null {
   const open = text.indexOf('"')
-  if (open === -1) return text
+  if (open === -1) return [key, text]
   const close = text.indexOf('"', open + 1)
-  return close === -1 ? text : text.slice(open + 1, close)
+  return close === -1 ? null : [key, text.slice(open + 1, close)]
 }
 
 /** The entry under an address or one of its dotted prefixes, with the dot (`10.2.3.`, `10.2.`, `10.`); undefined when there is none. */

@@ -16,13 +16,13 @@ function holds(
   const ruleset = loadTest({
     decoders: json,
     rules: `<rule id="100" level="3"${attributes}>${conditions}<description>x</description></rule>`,
-    lists: { 'etc/lists/l': list },
+    lists: { 'etc/lists/l': list, 'etc/lists/m.cdb': list },
   })
   return answers(ruleset, [{ log, at, location }])[0]?.id === 100
 }
 
 const list =
-  'root:admin\n10.2.:net\n1.2.3.4:host\n"a:b":"quoted value" dropped\nno entry\ndouble:first\r\ndouble:second\n"open:lost\n'
+  'root:admin\n10.2.:net\n1.2.3.4:host\n"a:b":"quoted value" dropped\nno entry\ndouble:first\r\ndouble:second\n"open:lost\nhalf:"lost\ncut:x "inner" y\n'
 
 const cases: [says: string, conditions: string, log: string, expected: boolean][] = [
   ['match ignores case', '<match>HELLO</match>', 'say hello', true],
@@ -135,6 +135,14 @@ const cases: [says: string, conditions: string, log: string, expected: boolean][
     true,
   ],
   ['an open quote skips the line', '<list field="k">etc/lists/l</list>', '{"k":"open"}', false],
+  ['an open quote in the value skips it too', '<list field="k">etc/lists/l</list>', '{"k":"half"}', false],
+  [
+    'text around a quoted value is dropped',
+    '<list field="k" lookup="match_key_value" check_value="^inner$">etc/lists/l</list>',
+    '{"k":"cut"}',
+    true,
+  ],
+  ['a list whose own name ends in .cdb', '<list field="k">etc/lists/m.cdb</list>', '{"k":"root"}', true],
   ['decoded_as', '<decoded_as>json</decoded_as>', '{"k":"x"}', true],
   ['decoded_as without decoder', '<decoded_as>json</decoded_as>', 'hello', false],
   ['location', '<location>^std</location>', 'hello', true],

@@ -287,7 +287,8 @@ export class JsonDecoder {
       reader.blanks()
       if (text.charCodeAt(reader.at++) !== 58) return false
       reader.blanks()
-      const path = prefix === '' ? key : `${prefix}.${key}`
+      // A key may be empty, so the path does not tell where the document's top is.
+      const path = around === '' ? key : `${prefix}.${key}`
       const place = placeOf(around, key)
       const start = reader.at
       if (text.charCodeAt(start) === 123) {

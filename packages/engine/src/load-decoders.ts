@@ -339,7 +339,7 @@ class DecoderLoader {
       error(draft.fts.at, 'DECODER_FTS_WITHOUT_REGEX', '<fts> needs a <regex>')
     let regexOffset = draft.regex?.offset ?? 'none'
     if (!isChild && regexOffset === 'after_prematch') regexOffset = 'after_parent'
-    else if (!isChild && (regexOffset === 'after_parent' || draft.prematch?.offset === 'after_parent'))
+    else if (!isChild && [regexOffset, draft.prematch?.offset, draft.plugin?.offset].includes('after_parent'))
       error(root.offset, 'DECODER_PARENT_MISSING', 'offset="after_parent" needs a <parent>')
     if (
       isChild &&

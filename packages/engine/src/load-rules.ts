@@ -519,7 +519,7 @@ class RuleLoader {
         `rule ${id}: unknown lookup '${lookup}'; known: ${lookups.join(', ')}`,
       )
     else {
-      const list = this.#lists.get(element.content.replace(/\.cdb$/, ''))
+      const list = this.#lists.get(element.content) ?? this.#lists.get(element.content.replace(/\.cdb$/, ''))
       if (list === undefined) {
         skip('LIST_NOT_LOADED', `the list '${element.content}' is not loaded; add it to the <ruleset> block`)
         return
@@ -763,7 +763,7 @@ class RuleLoader {
   }
 
   #attach(file: XmlFile, element: XmlElement, rule: Rule, skip: (code: string, message: string) => void): boolean {
-    const sids = rule.ifSid !== '' ? rule.ifSid : rule.ifGroup === '' && rule.ifLevel === '' ? rule.ifMatchedSid : ''
+    const sids = rule.ifSid !== '' ? rule.ifSid : rule.ifGroup === '' ? rule.ifMatchedSid : ''
     if (sids !== '') {
       const parents = new Set<Rule>()
       for (const text of sids.split(/[, ]+/)) {

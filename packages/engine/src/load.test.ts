@@ -92,6 +92,14 @@ describe('places in the tree', () => {
       102,
     ],
     [
+      'if_matched_sid stands for if_sid, whatever if_level says',
+      rule(100, 3, '<match>x</match>') +
+        rule(101, 9, '<match>z</match>') +
+        rule(102, 5, '<if_matched_sid>100</if_matched_sid><if_level>9</if_level>', ' frequency="2"'),
+      'x',
+      100,
+    ],
+    [
       'its own id among the parents is as if it were not there',
       rule(100, 3, '<match>a</match>') + rule(101, 3, '<if_sid>100, 101</if_sid><match>y</match>'),
       'ay',
@@ -122,6 +130,14 @@ describe('places in the tree', () => {
     ['a category chooses the root', rule(100, 3, '<category>firewall</category><match>x</match>'), 'x', 0],
   ]
   for (const [says, rules, log, id] of cases) test(says, () => expect(answer(loadTest({ rules }), log).id).toBe(id))
+
+  test('if_matched_sid beside if_level: only events of that rule count and are judged', () => {
+    const rules =
+      rule(100, 3, '<match>x</match>') +
+      rule(101, 9, '<match>z</match>') +
+      rule(102, 10, '<if_matched_sid>100</if_matched_sid><if_level>9</if_level>', ' frequency="2"')
+    expect(ids(loadTest({ rules }), ['x', 'z', 'x'])).toEqual([100, 101, 102])
+  })
 
   test('an overwrite does not move the rule among its siblings', () => {
     const rules =
@@ -234,6 +250,14 @@ describe('what is wrong is told with its place', () => {
       'a regex without order',
       { decoders: '<decoder name="x"><prematch>x</prematch><regex>(x)</regex></decoder>' },
       ['DECODER_ORDER_MISSING 1:1'],
+    ],
+    [
+      'a plugin behind a parent that is not named',
+      {
+        decoders:
+          '<decoder name="x"><prematch>x</prematch><plugin_decoder offset="after_parent">JSON_Decoder</plugin_decoder></decoder>',
+      },
+      ['DECODER_PARENT_MISSING 1:1'],
     ],
     [
       'an order without regex',

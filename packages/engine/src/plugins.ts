@@ -76,6 +76,9 @@ const sonicIds: Readonly<Record<string, string>> = {
   537: 'close',
 }
 
+/** Bytes that names of pre-decoding have (spec: engine, part 3.1), but the slash that ends a protocol here. */
+const protocolName = /^[A-Za-z0-9().@_-]{0,6}/
+
 function ours(source: string): Pattern {
   const compiled = compileOsregex(source, { captures: true })
   if (compiled.pattern === undefined) throw new Error(compiled.error.message)
@@ -100,8 +103,7 @@ export function sonicWall(event: Event): void {
   const tail = blank === -1 ? '' : rest.slice(blank + 1)
   let protocolText = tail
   if (tail.startsWith('proto=')) {
-    const match = /^([^/]{0,6})/.exec(tail.slice(6))
-    event.setStatic(field.protocol, (match?.[1] ?? '').slice(0, 6))
+    event.setStatic(field.protocol, protocolName.exec(tail.slice(6))?.[0] ?? '')
     protocolText = tail.slice(6)
   }
   if (Number(kind.slice(0, 7)) === 32) {
