@@ -195,7 +195,9 @@ describe('plugin decoders', () => {
     )
     expect([id, alert, whole.location, whole.full_log]).toEqual([100, true, 'stdin|far->/log', 'the log'])
     expect(whole.data).toEqual({ srcip: '1.2.3.4', dstuser: 'bob' })
-    expect(answer(ruleset, 'Alert Level: 7; Rule: 999 - any text; Location: far->/log; the log').id).toBe(0)
+    const unknown = 'Alert Level: 7; Rule: 999 - any text; Location: far->/log; the log'
+    const { id: none, whole: as } = answer(ruleset, unknown)
+    expect([none, as.location, as.full_log]).toEqual([0, 'stdin', unknown])
   })
 })
 

@@ -28,6 +28,7 @@ export class EventDecoder {
   readonly #set: DecoderSet
   readonly #json = new Map<string, JsonDecoder>()
   readonly #slots: FieldSlots
+  readonly #isRule: (id: number) => boolean
   readonly #builtins = new Map<string, Decoder>()
   readonly #byProgram = new Map<string, readonly Decoder[]>()
   readonly #prefilter: Prefilter<Decoder>
@@ -35,8 +36,10 @@ export class EventDecoder {
   /** Set for an explanation: nothing is filtered then, and every try is told. */
   trace: DecodeTrace | null = null
 
-  constructor(set: DecoderSet, slots: FieldSlots) {
+  /** `isRule` says whether a rule of this id is loaded. */
+  constructor(set: DecoderSet, slots: FieldSlots, isRule: (id: number) => boolean) {
     this.#set = set
+    this.#isRule = isRule
     this.#slots = slots
     this.#prefilter = new Prefilter(
       set.withoutProgram.map((decoder) => ({ item: decoder, pattern: decoder.prematch as Pattern })),
@@ -200,7 +203,7 @@ export class EventDecoder {
         sonicWall(event)
         return
       case 'OSSECAlert_Decoder':
-        ossecAlert(event)
+        ossecAlert(event, this.#isRule)
         return
     }
   }

@@ -145,7 +145,7 @@ export class Matcher {
     this.#options = options
     this.#state = state
     this.event = new Event(ruleset.slots)
-    this.decoder = new EventDecoder(ruleset.decoders, ruleset.slots)
+    this.decoder = new EventDecoder(ruleset.decoders, ruleset.slots, (id) => ruleset.byId.has(id))
     this.#filter = new RuleFilter(ruleset)
     this.#shortName = options.managerName.split('.')[0] as string
   }

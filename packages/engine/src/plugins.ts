@@ -122,13 +122,13 @@ export function sonicWall(event: Event): void {
   }
 }
 
-/** Alerts of another manager: takes over its rule, location and log. */
-export function ossecAlert(event: Event): void {
+/** Alerts of another manager: takes over its rule, location and log; a rule that is not known here leaves the event as it came. */
+export function ossecAlert(event: Event, isRule: (id: number) => boolean): void {
   event.category = category['ossec-alert']
   const { log } = event
   const start = log.startsWith('ossec: ') ? 7 : 0
   const head = /^Alert Level: \d+; Rule: (\d+) - [^;]*; Location: ([^;]*); /.exec(log.slice(start))
-  if (head === null) return
+  if (head === null || !isRule(Number(head[1]))) return
   event.presetRule = Number(head[1])
   event.location = `${event.location}|${head[2]}`.slice(0, 255)
   event.hostname = event.location
