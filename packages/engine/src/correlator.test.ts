@@ -155,6 +155,17 @@ describe('first time seen', () => {
   const ruleset = of(rule(100, 3, '<decoded_as>f</decoded_as>') + rule(101, 9, '<if_sid>100</if_sid><if_fts/>'), fts)
   test('fires once for each key', () =>
     expect(ids(ruleset, ['f bob x ', 'f bob y ', 'f eve x ', 'f bob x '])).toEqual([101, 100, 101, 100]))
+  test('of intrusion detection: what is like three others counts once, until those are forgotten', () => {
+    const decoders =
+      '<decoder name="f"><type>ids</type><prematch>^f </prematch><regex offset="after_prematch">^(\\w+)</regex><order>dstuser</order><fts>dstuser</fts></decoder>'
+    const rules =
+      rule(100, 3, '<category>ids</category><decoded_as>f</decoded_as>') + rule(101, 9, '<if_sid>100</if_sid><if_fts/>')
+    const alike = ['a', 'b', 'c', 'd', 'e', 'f'].map((end) => `f commonprefix_${end}`)
+    const others = Array.from({ length: 29 }, (_, n) => `f ${n}_other`)
+    const got = ids(of(rules, decoders), [...alike, ...others, 'f commonprefix_g'])
+    expect(got.slice(0, 6)).toEqual([101, 101, 101, 101, 100, 100])
+    expect(got.slice(6)).toEqual(Array(30).fill(101))
+  })
   test('needs a decoder with fts', () => expect(ids(of(rule(101, 9, '<if_fts/>')), ['hello'])).toEqual([0]))
 })
 

@@ -400,12 +400,11 @@ export class Correlator {
     let key = this.#text(header.firstSeen)
     if (this.#firstSeen.has(key)) return false
     if ((this.#words[this.#at + header.category] as number) === 2) {
-      const alike = this.#idsKeys.filter((other) => commonPrefix(other, key) > idsPrefix).length
+      const whole = key
+      if (this.#idsKeys.filter((other) => commonPrefix(other, whole) > idsPrefix).length >= idsAgree)
+        key = whole.slice(0, idsPrefix)
       this.#idsKeys = [key, ...this.#idsKeys.slice(0, idsRecent - 1)]
-      if (alike >= idsAgree) {
-        key = key.slice(0, idsPrefix)
-        if (this.#firstSeen.has(key)) return false
-      }
+      if (this.#firstSeen.has(key)) return false
     }
     if (this.#firstSeen.size >= firstSeenMax) this.#firstSeen.delete(this.#firstSeen.values().next().value as string)
     this.#firstSeen.add(key)
@@ -655,6 +654,8 @@ export class Correlator {
     const { groupText } = rule
     sink.text(`** Alert ${this.#seconds()}.${number}:${rule.mail ? ' mail ' : ''} - ${groupText}\n${this.#dateText()} `)
     this.#copy(sink, header.place)
+    const labels = this.#options.agents?.(this.#text(header.agentId))?.labels
+    for (const key in labels) sink.text(`\n${key}: ${labels[key]}`)
     sink.text(`\nRule: ${rule.id} (level ${rule.level}) -> '${this.#description(rule)}'\n`)
     this.#copy(sink, header.textTail)
     sink.text(this.#lastEvents.length === 0 ? '\n' : `${this.#lastEvents.join('\n')}\n\n`)

@@ -234,6 +234,8 @@ describe('the text of an alert', () => {
       [
         `** Alert ${seconds}.0: mail  - test,`,
         '2026 Jan 05 12:00:00 (web) any->/l',
+        'a.b: x',
+        'c: ',
         "Rule: 100 (level 12) -> 'one'",
         'Src IP: 1.2.3.4',
         'Src Port: 5',
