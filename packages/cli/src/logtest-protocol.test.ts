@@ -71,6 +71,27 @@ test('an event may be an object, and level 0 is shown last', () => {
   expect([Object.keys(data.output.rule).at(-1), data.output.rule.level, data.alert]).toEqual(['level', 0, false])
 })
 
+const printed: [says: string, event: string, log: string][] = [
+  ['keys keep their order', '{"b": 1, "2": [1.50, {"a": null}], "1": true}', '{"b":1,"2":[1.5,{"a":null}],"1":true}'],
+  ['equal keys stay', '{"a":1,"a":2}', '{"a":1,"a":2}'],
+  ['large numbers are printed as the reference does', '{"a":12345678901234567890}', '{"a":1.2345678901234567e+19}'],
+  ['a text keeps its bytes', '"caf\\u00e9 \\"x\\""', 'café "x"'],
+]
+for (const [says, event, log] of printed)
+  test(`an event that is JSON: ${says}`, () => {
+    const { data } = protocol().raw(
+      `{"version":1,"origin":{"name":"n","module":"m"},"command":"log_processing","parameters":{"location":"a","log_format":"b","event":${event}}}`,
+    )
+    expect(data.output.full_log).toBe(log)
+  })
+
+test('an event that is no UTF-8 keeps its bytes', () => {
+  const { logtest } = protocol()
+  const request =
+    '{"version":1,"origin":{"name":"n","module":"m"},"command":"log_processing","parameters":{"location":"a","log_format":"b","event":"hello \xe9"}}'
+  expect(logtest.handle(Buffer.from(request, 'latin1'))).toContain('"id":"100"')
+})
+
 const tokens: [says: string, token: unknown, code: string][] = [
   ['an unknown token', 'deadbeef', '7003'],
   ['a token in capitals', 'DEADBEEF', '7309'],

@@ -2,7 +2,14 @@
  * The logtest protocol (spec: engine, part 15.1) without its socket: a request's text in, the answer's text out. Sessions are kept by token, bounded in
  * number and in idle time. Nothing a client sends throws; what is wrong with a request is in its answer.
  */
-import { type LogtestAnswer, LogtestSession, type Ruleset } from '@dogwatch/engine'
+import {
+  JsonReader,
+  type JsonValue,
+  type LogtestAnswer,
+  LogtestSession,
+  printCompact,
+  type Ruleset,
+} from '@dogwatch/engine'
 import { processBounded } from './bounded-logtest.ts'
 
 /** Most sessions; the one used least recently goes (spec: engine, part 17). */
@@ -77,7 +84,7 @@ export class LogtestProtocol {
       return refusal(new Refused(protocolErrors.notJson, 'the request is not JSON'))
     }
     this.#dropIdle()
-    const answer = this.#answer(request)
+    const answer = this.#answer(request, () => eventBytes(bytes))
     return answer instanceof Refused ? refusal(answer) : `{"error":0,"data":${answer}}`
   }
 
@@ -86,7 +93,7 @@ export class LogtestProtocol {
     for (const [token, { usedMs }] of this.#sessions) if (usedMs < oldest) this.#sessions.delete(token)
   }
 
-  #answer(request: unknown): string | Refused {
+  #answer(request: unknown, readEvent: () => string): string | Refused {
     if (!isMembers(request)) return new Refused(protocolErrors.badMember, 'the request is not an object')
     const { version, origin, command, parameters } = request
     if (version !== 1) return missing('version', 'must be the number 1')
@@ -96,14 +103,16 @@ export class LogtestProtocol {
     if (command !== 'log_processing' && command !== 'remove_session')
       return new Refused(protocolErrors.unknownCommand, `there is no command '${command.slice(0, 64)}'`)
     if (!isMembers(parameters)) return missing('parameters', 'must be an object')
-    return command === 'log_processing' ? this.#process(parameters) : this.#remove(parameters)
+    return command === 'log_processing' ? this.#process(parameters, readEvent) : this.#remove(parameters)
   }
 
-  #process({ location, log_format: format, event, token, options }: Members): string | Refused {
+  #process(
+    { location, log_format: format, event, token, options }: Members,
+    readEvent: () => string,
+  ): string | Refused {
     if (typeof location !== 'string' || location === '') return missing('location', 'must be a text that is not empty')
     if (typeof format !== 'string' || format === '') return missing('log_format', 'must be a text that is not empty')
-    const text =
-      typeof event === 'string' ? event : isMembers(event) && Object.keys(event).length > 0 ? JSON.stringify(event) : ''
+    const text = typeof event === 'string' || (isMembers(event) && Object.keys(event).length > 0) ? readEvent() : ''
     if (text === '') return missing('event', 'must be a text or an object that is not empty')
     const messages: string[] = []
     let hasWarnings = false
@@ -134,7 +143,7 @@ export class LogtestProtocol {
     const rulesDebug = isMembers(options) && options.rules_debug === true
     const result = processBounded(
       session.logtest,
-      { event: latin1(text), location: latin1(location), timeMs: session.usedMs },
+      { event: text, location: latin1(location), timeMs: session.usedMs },
       { rulesDebug },
     )
     const { answer } = result
@@ -179,6 +188,22 @@ export function answerMembers({ output, alert, rulesDebug }: LogtestAnswer): str
 /** Text to the engine's form, one code unit per byte, and back. */
 export const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
 export const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
+
+/**
+ * The event of a request as bytes: a text as it is, an object printed compactly. Read by the engine's reader, since the language's own would reorder and
+ * merge keys, and print numbers otherwise. Empty where that reader finds none.
+ */
+function eventBytes(bytes: Uint8Array): string {
+  const reader = new JsonReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice())
+  reader.blanks()
+  const event = last(last(reader.value(), 'parameters'), 'event')
+  return event === null ? '' : event.kind === 'string' ? event.text : printCompact(event)
+}
+
+/** The last member of a name, which is the one that the checks have seen. */
+function last(value: JsonValue | null, name: string): JsonValue | null {
+  return value?.kind === 'object' ? (value.members.findLast(([key]) => key === name)?.[1] ?? null) : null
+}
 
 function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -3,6 +3,7 @@ export { type DropReason, dropReasons, type MatchBatch, MatchWriter } from './ba
 export { type ConsumeOptions, Correlator, type CorrelatorCounters } from './correlator.ts'
 export type { DecoderStep, Explanation, FailedCondition, RuleStep } from './explain.ts'
 export { openGeoip } from './geoip.ts'
+export { JsonReader, type JsonValue, printCompact } from './json-value.ts'
 export {
   type LogtestAnswer,
   type LogtestInput,
