@@ -6,11 +6,11 @@
  * Members, in this order, each a string unless said otherwise, left out when there is nothing to say:
  * `cluster`; `actor` (whom the request acts as), `impersonator` (who authenticated, if another), `actorKind`; `verb`, `resource` (with
  * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed), `code`; `sourceIP` (the last, the only
- * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent); `final` (true when this event stands for its
- * request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
+ * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent), `hand` (person: a person's account, or the token of a
+ * service account in a tool that people use); `final` (true when this event stands for its request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
  * facts of bodies (object-facts.ts): `podSecurity`, `images` (lists), `repositories`, `registries` (joined by commas), `podServiceAccount`, `rights`, `subjects` (lists), `role`,
- * `serviceType`, `externalIPs` (list), `tls`, `podSecurityLevel`, `signer`, `requestedSubject` (list), `credentials` (list); telling
- * annotations: `podSecurityViolations`, `podSecurityExempt`, `policyFailure`, `failedOpen`, `legacyToken`, `staleToken`, `deprecated`,
+ * `serviceType`, `externalIPs` (list), `tls`, `podSecurityLevel`, `unschedulable`, `weakens` (list), `signer`, `requestedSubject` (list),
+ * `approval`, `credentials` (list); telling annotations: `podSecurityViolations`, `podSecurityExempt`, `policyFailure`, `failedOpen`, `legacyToken`, `staleToken`, `deprecated`,
  * `removedRelease`, `truncated`, `unsafeDelete`; `oddAuditID` (true when it is no UUID); `cloud` (object: provider, method, …).
  */
 import { hash } from 'node:crypto'
@@ -48,6 +48,7 @@ const labels = {
   sourceIP: bytesOf(', "sourceIP": '),
   publicScope: bytesOf(', "sourceScope": "public"'),
   client: bytesOf(', "client": "'),
+  hand: bytesOf(', "hand": "person"'),
   final: bytesOf(', "final": "true"'),
 }
 const kindLabels = {
@@ -143,7 +144,8 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
   o = putText(out, o, b, labels.actor, actor)
   if (impersonated) o = putText(out, o, b, labels.impersonator, member.username)
   // An event without a user says nothing about who it was; one with an empty user was not authenticated.
-  if ((starts[member.user] ?? -1) >= 0 || impersonated || code === 401) o = put(out, o, kindLabels[kindOf(b, actor)])
+  const kind = (starts[member.user] ?? -1) >= 0 || impersonated || code === 401 ? kindOf(b, actor) : null
+  if (kind !== null) o = put(out, o, kindLabels[kind])
   o = putText(out, o, b, labels.verb, member.verb)
   const resource = plainText(b, member.resource)
   const subresource = plainText(b, member.subresource)
@@ -169,7 +171,9 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
     if (isPublicAddress(b, starts[member.lastSourceIP] ?? 0, ends[member.lastSourceIP] ?? 0))
       o = put(out, o, labels.publicScope)
   }
+  const clientAt = o
   o = putClient(out, o, b)
+  if (kind === 'person' || (kind === 'serviceaccount' && isToolOfPeople(out, clientAt, o))) o = put(out, o, labels.hand)
   const isStream = subresource !== '' && streams.has(subresource)
   if (isFinal(b, code, isStream)) o = put(out, o, labels.final)
   o = putRare(out, o, b, resource, subresource, isStream, around.facts)
@@ -182,7 +186,33 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
 }
 
 function kindOf(b: Buffer, actor: number): keyof typeof kindLabels {
-  return actorKindOf(plainText(b, actor))
+  const kind = actorKindOf(plainText(b, actor))
+  // Whatever the name: who is in this group has shown no credentials.
+  return kind === 'person' && actor === member.username && isUnauthenticated(b) ? 'anonymous' : kind
+}
+
+const unauthenticated = '"system:unauthenticated"'
+
+function isUnauthenticated(b: Buffer): boolean {
+  const start = starts[member.groups] ?? -1
+  return start >= 0 && b.subarray(start, ends[member.groups] ?? start).includes(unauthenticated, 0, 'latin1')
+}
+
+/** Programs that people run, or that run what people write: with them, the token of a service account is in somebody's hands. */
+const toolsOfPeople =
+  /^(?:kubectl|curl|wget|httpie|python-(?:requests|urllib|httpx)|postman|powershell|k9s|lens|kube-?hunter|peirates)/i
+
+/** Whether the member `client` that was just written names such a program. */
+function isToolOfPeople(out: Uint8Array, start: number, end: number): boolean {
+  const at = start + labels.client.length
+  const first = (out[at] ?? 0) | 0x20
+  // k, c, w, h, p, l: all others are told apart by one byte.
+  if (
+    end <= at ||
+    (first !== 0x6b && first !== 0x63 && first !== 0x77 && first !== 0x68 && first !== 0x70 && first !== 0x6c)
+  )
+    return false
+  return toolsOfPeople.test(String.fromCharCode(...out.subarray(at, Math.min(end - 1, at + 64))))
 }
 
 /** `client`: the product of the user agent, up to the first `/`, blank or bracket, at most 64 bytes. */

@@ -16,6 +16,9 @@ const specPaths: ReadonlyMap<string, readonly string[]> = new Map([
   ['replicationcontrollers', ['spec', 'template', 'spec']],
   ['jobs', ['spec', 'template', 'spec']],
   ['cronjobs', ['spec', 'jobTemplate', 'spec', 'template', 'spec']],
+  // Kinds of OpenShift and of Argo that stand for a deployment.
+  ['deploymentconfigs', ['spec', 'template', 'spec']],
+  ['rollouts', ['spec', 'template', 'spec']],
 ])
 
 /** Most findings and images that one event names; a longer list says nothing more to a reader. */
@@ -30,6 +33,33 @@ export interface PodFacts {
 /** Whether objects of this resource (no subresource) hold a pod or a pod template. */
 export function holdsPod(resource: string): boolean {
   return specPaths.has(resource)
+}
+
+/** Members of a pod's spec that say where and how long it runs, not what it may do. */
+const harmless: ReadonlySet<string> = new Set([
+  'activeDeadlineSeconds',
+  'terminationGracePeriodSeconds',
+  'tolerations',
+  'schedulingGates',
+  'nodeName',
+  'nodeSelector',
+  'affinity',
+  'topologySpreadConstraints',
+  'priorityClassName',
+])
+
+/** Whether a patch of this resource changes what a pod may do: scaling, a restart, labels do not. */
+export function changesPod(resource: string, change: JsonRecord): boolean {
+  let part: unknown = change
+  for (const name of specPaths.get(resource) ?? ['spec']) {
+    const record = recordOf(part)
+    if (record === undefined) return part === null
+    if (Object.hasOwn(record, '$patch')) return true
+    if (!Object.hasOwn(record, name)) return false
+    part = record[name]
+  }
+  const spec = recordOf(part)
+  return spec === undefined || Object.keys(spec).some((name) => !harmless.has(name))
 }
 
 /** Facts of the pod in `object`, an object of kind `resource`; null when there is no pod spec in it. */
@@ -88,8 +118,8 @@ function contextFindings(context: JsonRecord | undefined, findings: Set<string>)
   }
 }
 
-/** `//etc/../root/` is `/root`: one spelling, so that a list of paths can be compared. */
-function cleanPath(path: string): string {
+/** A volume's path of the node in one spelling: `//etc/../root/` is `/root`, so that a list of paths can be compared. */
+export function cleanPath(path: string): string {
   const clean = posix.normalize(path)
   return clean.length > 1 && clean.endsWith('/') ? clean.slice(0, -1) : clean
 }

@@ -272,6 +272,7 @@ describe('the kubernetes object', () => {
         code: '101',
         sourceIP: '10.1.2.3',
         client: 'kubectl',
+        hand: 'person',
         final: 'true',
         command: 'sh -c cat /etc/passwd',
         request: expect.stringMatching(/^[0-9a-f]{16}$/),
@@ -316,7 +317,37 @@ describe('the kubernetes object', () => {
     [
       'lets the last of equal names count',
       '"verb":"get","verb":"list","user":{"username":"a"},"user":{"username":"b"}',
-      { cluster: 'prod', actor: 'b', actorKind: 'person', verb: 'list', final: 'true' },
+      { cluster: 'prod', actor: 'b', actorKind: 'person', verb: 'list', hand: 'person', final: 'true' },
+    ],
+    [
+      'sees the hand of a person behind the token of a service account',
+      '"verb":"get","user":{"username":"system:serviceaccount:a:b"},"userAgent":"curl/8.1"',
+      {
+        cluster: 'prod',
+        actor: 'system:serviceaccount:a:b',
+        actorKind: 'serviceaccount',
+        verb: 'get',
+        client: 'curl',
+        hand: 'person',
+        final: 'true',
+      },
+    ],
+    [
+      'leaves a program of its own its token',
+      '"verb":"get","user":{"username":"system:serviceaccount:a:b"},"userAgent":"kube-state-metrics/v2"',
+      {
+        cluster: 'prod',
+        actor: 'system:serviceaccount:a:b',
+        actorKind: 'serviceaccount',
+        verb: 'get',
+        client: 'kube-state-metrics',
+        final: 'true',
+      },
+    ],
+    [
+      'takes who is in the group without credentials for anonymous, whatever the name',
+      '"verb":"get","user":{"username":"guest","groups":["a", "system:unauthenticated"]}',
+      { cluster: 'prod', actor: 'guest', actorKind: 'anonymous', verb: 'get', final: 'true' },
     ],
     [
       'reads names that are written with escapes',
@@ -374,7 +405,7 @@ describe('the kubernetes object', () => {
     ],
     [
       'judges what a patch leaves behind',
-      '"verb":"patch","objectRef":{"resource":"deployments","name":"n"},"requestObject":{"spec":{"replicas":2}},"responseObject":{"spec":{"template":{"spec":{"hostIPC":true}}}}',
+      '"verb":"patch","objectRef":{"resource":"deployments","name":"n"},"requestObject":{"spec":{"template":{"spec":{"dnsPolicy":"Default"}}}},"responseObject":{"spec":{"template":{"spec":{"hostIPC":true}}}}',
       { cluster: 'prod', verb: 'patch', resource: 'deployments', name: 'n', final: 'true', podSecurity: ['hostIPC'] },
     ],
     [
@@ -428,7 +459,7 @@ describe('the kubernetes object', () => {
         resource: 'configmaps',
         name: 'n',
         final: 'true',
-        credentials: ['password', 'access_key_id'],
+        credentials: ['db_password', 'aws_access_key_id'],
       },
     ],
   ]
