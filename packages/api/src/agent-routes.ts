@@ -1,13 +1,14 @@
 /** Agents: who there is, in what state, their keys and groups, and what can be done to them (spec: api, endpoints 15 to 35). */
 import { isIP } from 'node:net'
+import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { openAccess } from './access.ts'
 import { agentIdPattern, agentItem, deskOf, doneAnswer, groupPattern, managerItem, olderThanMs } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { memberAt } from './list-filter.ts'
+import { agentNames, agentsFor, demand, groupsSeen } from './narrow.ts'
 import type { AgentFacts, ApiParts } from './parts.ts'
-import { type ApiServer, askerOf } from './server.ts'
+import type { ApiServer } from './server.ts'
 
 const tags = ['agents']
 const security = [{ jwt: [] }]
@@ -56,22 +57,8 @@ const forceSchema = Type.Object(
 const takenErrors = { name: ['this name', 1705], ip: ['this address', 1706], id: ['this id', 1708] } as const
 
 export function agentRoutes(server: ApiServer, parts: ApiParts): void {
-  const access = openAccess(parts.state)
   const desk = () => deskOf(parts)
-  const agentOf = (id: string): AgentFacts => {
-    const found = desk()
-      .agents()
-      .find((agent) => agent.id === id)
-    if (found === undefined) throw new ApiError(404, 'Agent does not exist', 1701)
-    return found
-  }
-
-  const agentsById = () =>
-    new Map(
-      desk()
-        .agents()
-        .map((agent) => [agent.id, agent]),
-    )
+  const agentsOf = (request: FastifyRequest) => agentsFor(request, parts).agents()
 
   server.get(
     '/agents',
@@ -89,10 +76,12 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           older_than: Type.Optional(Type.String({ maxLength: 12, description: 'Not heard of for so long: 7d' })),
         }),
       },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ query }) => {
-      const items = [managerItem(parts), ...desk().agents().map(agentItem)]
+    (request) => {
+      const { query } = request
+      const { agents, mayManager, missing: missingOf } = agentsFor(request, parts)
+      const items = [...(mayManager() ? [managerItem(parts)] : []), ...agents().map(agentItem)]
       const answer = listAnswer(
         items.filter(agentTest(query, parts.now())),
         query,
@@ -102,7 +91,9 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       const known = new Set(items.map((item) => memberAt(item, 'id')))
       const missing = [...new Set(query.agents_list.split(','))].filter((id) => !known.has(id))
       if (missing.length === 0) return answer
-      const failed = missing.map((id) => ({ id, code: 1701, message: 'Agent does not exist' }))
+      const failed = missing.map(missingOf)
+      // As for a single thing: who may none of those that were named is refused.
+      refuseAll(query.agents_list, failed)
       const { affected_items: found, total_affected_items: total } = answer.data
       const done = doneAnswer(found, failed, {
         all: '',
@@ -117,14 +108,13 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     '/agents/no_group',
     {
       schema: { tags, security, response, summary: 'Agents without a group', querystring: Type.Object(pagingQuery) },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ query }) => {
-      const items = desk()
-        .agents()
+    (request) => {
+      const items = agentsOf(request)
         .filter(({ groups }) => groups.length === 0)
         .map(agentItem)
-      return listAnswer(items, query, 'All selected agents information was returned')
+      return listAnswer(items, request.query, 'All selected agents information was returned')
     },
   )
 
@@ -138,15 +128,14 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Agents of ours with another version than the manager’s',
         querystring: Type.Object(pagingQuery),
       },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ query }) => {
+    (request) => {
       const own = `Dogwatch v${parts.manager.version}`
-      const items = desk()
-        .agents()
+      const items = agentsOf(request)
         .filter(({ version }) => version?.startsWith('Dogwatch v') === true && version !== own)
         .map(agentItem)
-      return listAnswer(items, query, 'All selected agents information was returned')
+      return listAnswer(items, request.query, 'All selected agents information was returned')
     },
   )
 
@@ -154,19 +143,20 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     '/agents/summary/status',
     {
       schema: { tags, security, response, querystring, summary: 'How many agents are in which state' },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    () => ({ data: statusSummary(desk().agents()), error: 0 }),
+    (request) => ({ data: statusSummary(agentsOf(request)), error: 0 }),
   )
 
   server.get(
     '/agents/summary/os',
     {
       schema: { tags, security, response, summary: 'Platforms of the agents', querystring: Type.Object(pagingQuery) },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ query: { offset = 0, limit = 500 } }) => {
-      const names = platforms(desk().agents())
+    (request) => {
+      const { offset = 0, limit = 500 } = request.query
+      const names = platforms(agentsOf(request))
       return itemsAnswer(
         names.slice(offset, offset + limit),
         'Showing the operative system of all specified agents',
@@ -185,12 +175,13 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Combinations of fields, with their counts',
         querystring: Type.Object({ ...pagingQuery, fields: Type.String({ minLength: 1, maxLength: 500 }) }),
       },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ query }) => {
+    (request) => {
+      const { query } = request
       const names = query.fields.split(',')
       const counts = new Map<string, { readonly item: object; count: number }>()
-      for (const agent of desk().agents().map(agentItem)) {
+      for (const agent of agentsOf(request).map(agentItem)) {
         const item = Object.fromEntries(names.map((name) => [name, memberAt(agent, name) ?? 'unknown']))
         const key = JSON.stringify(item)
         const known = counts.get(key)
@@ -207,17 +198,18 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
     '/overview/agents',
     {
       schema: { tags: ['overview'], security, response, querystring, summary: 'Agents and groups in numbers' },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    () => {
-      const agents = desk().agents()
+    (request) => {
+      const view = agentsFor(request, parts)
+      const agents = view.agents()
       const counted = (values: readonly (string | null)[]) =>
         [...Map.groupBy(values, (value) => value ?? 'unknown')].map(([value, all]) => ({ value, count: all.length }))
       const last = agents.toSorted((a, b) => b.addedMs - a.addedMs)[0]
       return {
         data: {
           nodes: [{ node_name: 'node01', count: agents.length }],
-          groups: desk().groups(),
+          groups: groupsSeen(request, view),
           agent_os: counted(agents.map(({ system }) => system?.platform ?? null)).map(({ value, count }) => ({
             os: { platform: value },
             count,
@@ -292,8 +284,7 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
         others.every((each) => mayReplace(each, force, parts.now()))
       ) {
         // What is replaced is removed: that takes the right to remove.
-        if (!access.actionsOf(askerOf(request).roles).has('agent:delete'))
-          throw new ApiError(403, 'replacing an agent needs the permission agent:delete', 4000)
+        for (const other of others) demand(request, agentNames(other), 'agent:delete')
         desk().remove(
           others.map((each) => each.id),
           true,
@@ -341,11 +332,13 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           q: pagingQuery.q,
         }),
       },
-      config: { permission: 'agent:delete' },
+      config: { permission: 'agent:delete', isNarrowed: true },
     },
-    ({ query }) => {
+    (request) => {
+      const { query } = request
       const { agents_list: list, purge = false, older_than: age = '7d', q } = query
-      const agents = desk().agents()
+      const view = agentsFor(request, parts)
+      const agents = view.agents()
       const wanted = new Set(list === 'all' ? agents.map(({ id }) => id) : list.split(','))
       const { agents_list: _, ...rest } = query
       const isMeant = agentTest({ ...rest, older_than: age }, parts.now())
@@ -361,7 +354,7 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       for (const id of wanted) {
         const item = byId.get(id)
         if (id === '000') failed.push({ id, code: 1703, message: 'Action not available for the manager (agent 000)' })
-        else if (item === undefined) failed.push({ id, code: 1701, message: 'Agent does not exist' })
+        else if (item === undefined) failed.push(view.missing(id))
         else if (!isMeant(item) || !chosen.has(id)) {
           if (list !== 'all')
             failed.push({ id, code: 1731, message: 'Agent is not eligible for the action to be performed' })
@@ -384,20 +377,32 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       config: { permission: 'agent:create' },
     },
     ({ params: { agent_id: id } }) => {
-      agentOf(id)
+      if (
+        !desk()
+          .agents()
+          .some((agent) => agent.id === id)
+      )
+        throw new ApiError(404, 'Agent does not exist', 1701)
       return itemsAnswer([{ id, key: desk().key(id) }], 'Obtained keys for all selected agents')
     },
   )
 
-  async function askAll(ids: readonly string[], target: string, command: string, what: string) {
+  async function askAll(
+    request: FastifyRequest,
+    ids: readonly string[],
+    target: string,
+    command: string,
+    what: string,
+  ) {
     const done: string[] = []
     const failed: { id: string; code: number; message: string }[] = []
-    const byId = agentsById()
+    const view = agentsFor(request, parts)
+    const byId = view.byId()
     await Promise.all(
       [...new Set(ids)].map(async (id) => {
         const agent = byId.get(id)
         if (id === '000') failed.push({ id, code: 1703, message: 'Action not available for the manager (agent 000)' })
-        else if (agent === undefined) failed.push({ id, code: 1701, message: 'Agent does not exist' })
+        else if (agent === undefined) failed.push(view.missing(id))
         else if (agent.status !== 'active') failed.push({ id, code: 1707, message: 'Agent is not active' })
         else {
           const answer = await desk().ask(id, target, command)
@@ -413,10 +418,9 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       none: `${what} command was not sent to any agent`,
     })
   }
-  const listed = (list: string | undefined): readonly string[] =>
+  const listed = (request: FastifyRequest, list: string | undefined): readonly string[] =>
     list === undefined || list === 'all'
-      ? desk()
-          .agents()
+      ? agentsOf(request)
           .filter(({ status }) => status === 'active')
           .map(({ id }) => id)
       : list.split(',')
@@ -431,17 +435,17 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Restart agents; all that are active where none is named',
         querystring: Type.Object({ ...commonQuery, agents_list: Type.Optional(agentsList) }),
       },
-      config: { permission: 'agent:restart' },
+      config: { permission: 'agent:restart', isNarrowed: true },
     },
-    ({ query }) => askAll(listed(query.agents_list), 'com', 'restart', 'Restart'),
+    (request) => askAll(request, listed(request, request.query.agents_list), 'com', 'restart', 'Restart'),
   )
   server.put(
     '/agents/:agent_id/restart',
     {
       schema: { tags, security, response, querystring, params, summary: 'Restart an agent' },
-      config: { permission: 'agent:restart' },
+      config: { permission: 'agent:restart', isNarrowed: true },
     },
-    ({ params: { agent_id: id } }) => askAll([id], 'com', 'restart', 'Restart'),
+    (request) => askAll(request, [request.params.agent_id], 'com', 'restart', 'Restart'),
   )
   server.put(
     '/agents/group/:group_id/restart',
@@ -454,14 +458,14 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Restart the agents of a group that are active',
         params: Type.Object({ group_id: Type.String({ pattern: groupPattern }) }),
       },
-      config: { permission: 'agent:restart' },
+      config: { permission: 'agent:restart', isNarrowed: true },
     },
-    ({ params: { group_id: group } }) => {
+    (request) => {
+      const { group_id: group } = request.params
       if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
-      const members = desk()
-        .agents()
-        .filter(({ status, groups }) => status === 'active' && groups.includes(group))
+      const members = agentsOf(request).filter(({ status, groups }) => status === 'active' && groups.includes(group))
       return askAll(
+        request,
         members.map(({ id }) => id),
         'com',
         'restart',
@@ -479,9 +483,10 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Scan files now; on all active agents where none is named',
         querystring: Type.Object({ ...commonQuery, agents_list: Type.Optional(agentsList) }),
       },
-      config: { permission: 'syscheck:run' },
+      config: { permission: 'syscheck:run', isNarrowed: true },
     },
-    ({ query }) => askAll(listed(query.agents_list), 'syscheck', 'restart', 'Syscheck scan restart'),
+    (request) =>
+      askAll(request, listed(request, request.query.agents_list), 'syscheck', 'restart', 'Syscheck scan restart'),
   )
 
   server.get(
@@ -499,10 +504,11 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           configuration: Type.String({ pattern: '^[a-z0-9_-]{2,40}$' }),
         }),
       },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    async ({ params: { agent_id: id, component, configuration } }) => {
-      if (agentOf(id).status !== 'active') throw new ApiError(400, 'Agent is not active', 1740)
+    async (request) => {
+      const { agent_id: id, component, configuration } = request.params
+      if (agentsFor(request, parts).agent(id).status !== 'active') throw new ApiError(400, 'Agent is not active', 1740)
       const answer = await desk().ask(id, component, `getconfig ${configuration}`)
       if ('problem' in answer) throw new ApiError(400, answer.problem, 1117)
       const text = answer.text.replace(/^ok\s*/, '')
@@ -529,10 +535,13 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           force_single_group: Type.Optional(Type.Boolean({ default: false })),
         }),
       },
-      config: { permission: 'agent:modify_group' },
+      config: { permission: 'agent:modify_group', isNarrowed: true },
     },
-    ({ params: { agent_id: id, group_id: group }, query: { force_single_group: isOnly = false } }) => {
-      const { groups } = agentOf(id)
+    (request) => {
+      const { agent_id: id, group_id: group } = request.params
+      const { force_single_group: isOnly = false } = request.query
+      const { groups } = agentsFor(request, parts).agent(id)
+      for (const changed of isOnly ? new Set([...groups, group]) : [group]) demandAssignments(request, changed)
       if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
       if (!isOnly && groups.includes(group)) throw new ApiError(400, 'Agent already belongs to specified group', 1751)
       said(desk().setGroups(id, isOnly ? [group] : [...groups, group]))
@@ -553,10 +562,12 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           group_id: Type.String({ pattern: groupPattern }),
         }),
       },
-      config: { permission: 'agent:modify_group' },
+      config: { permission: 'agent:modify_group', isNarrowed: true },
     },
-    ({ params: { agent_id: id, group_id: group } }) => {
-      const { groups } = agentOf(id)
+    (request) => {
+      const { agent_id: id, group_id: group } = request.params
+      const { groups } = agentsFor(request, parts).agent(id)
+      demandAssignments(request, group)
       if (!groups.includes(group)) throw new ApiError(400, 'Agent does not belong to the specified group', 1734)
       if (groups.length === 1 && group === 'default')
         throw new ApiError(400, 'Agent only belongs to the default group and cannot be unassigned from it', 1745)
@@ -569,15 +580,17 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
       return { message: `Agent '${id}' removed from '${group}'.`, error: 0 }
     },
   )
-  const groupChange = (isAdded: boolean) => (wanted: { readonly group_id: string; readonly agents_list: string }) => {
-    const { group_id: group, agents_list: list } = wanted
+  const groupChange = (isAdded: boolean) => (request: FastifyRequest<{ Querystring: GroupChange }>) => {
+    const { group_id: group, agents_list: list } = request.query
+    demandAssignments(request, group)
     if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
     const done: string[] = []
     const failed: { id: string; code: number; message: string }[] = []
-    const byId = agentsById()
+    const view = agentsFor(request, parts)
+    const byId = view.byId()
     for (const id of new Set(list === 'all' ? byId.keys() : list.split(','))) {
       const agent = byId.get(id)
-      if (agent === undefined) failed.push({ id, code: 1701, message: 'Agent does not exist' })
+      if (agent === undefined) failed.push(view.missing(id))
       else if (agent.groups.includes(group) === isAdded)
         failed.push(
           isAdded
@@ -611,9 +624,9 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           agents_list: agentsList,
         }),
       },
-      config: { permission: 'agent:modify_group' },
+      config: { permission: 'agent:modify_group', isNarrowed: true },
     },
-    ({ query }) => groupChange(true)(query),
+    (request) => groupChange(true)(request),
   )
   server.delete(
     '/agents/group',
@@ -629,10 +642,27 @@ export function agentRoutes(server: ApiServer, parts: ApiParts): void {
           agents_list: agentsList,
         }),
       },
-      config: { permission: 'agent:modify_group' },
+      config: { permission: 'agent:modify_group', isNarrowed: true },
     },
-    ({ query }) => groupChange(false)(query),
+    (request) => groupChange(false)(request),
   )
+}
+
+interface GroupChange {
+  readonly group_id: string
+  readonly agents_list: string
+}
+
+/** A group's files come with the group: who may change agents may not for that put them into whatever group. */
+function demandAssignments(request: FastifyRequest, group: string): void {
+  demand(request, [`group:id:${group}`], 'group:modify_assignments')
+}
+
+/** 403 where all that were named are not for whoever asks. */
+function refuseAll(list: string, failed: readonly { readonly code: number; readonly message: string }[]): void {
+  const [first] = failed
+  if (first?.code === 4000 && failed.length === new Set(list.split(',')).size)
+    throw new ApiError(403, first.message, 4000)
 }
 
 function addressOf(ip: string): void {

@@ -1,8 +1,10 @@
 /** What agents say of themselves when asked, how they are as a whole, and having them connect anew (spec: api, endpoints 22, 25, 31, 33 and 35). */
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { agentIdPattern, deskOf, doneAnswer } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer } from './envelope.ts'
 import { ApiError } from './error.ts'
+import { agentsFor, demand, groupsSeen, managerId } from './narrow.ts'
 import type { AgentFacts, ApiParts } from './parts.ts'
 import type { ApiServer } from './server.ts'
 
@@ -11,16 +13,11 @@ const security = [{ jwt: [] }]
 const response = { 200: answerSchema }
 const querystring = Type.Object(commonQuery)
 const params = Type.Object({ agent_id: Type.String({ pattern: agentIdPattern }) })
-const managerId = '000'
 
 export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
-  const agentOf = (id: string): AgentFacts => {
+  const agentOf = (request: FastifyRequest, id: string): AgentFacts => {
     if (id === managerId) throw new ApiError(400, 'Action not available for the manager (agent 000)', 1703)
-    const found = deskOf(parts)
-      .agents()
-      .find((agent) => agent.id === id)
-    if (found === undefined) throw new ApiError(404, 'Agent does not exist', 1701)
-    return found
+    return agentsFor(request, parts).agent(id)
   }
 
   server.get(
@@ -37,12 +34,13 @@ export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
           component: Type.String({ pattern: '^[a-z]{2,20}$' }),
         }),
       },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    async ({ params: { agent_id: id, component } }) => {
+    async (request) => {
+      const { agent_id: id, component } = request.params
       if (component !== 'agent' && component !== 'logcollector')
         throw new ApiError(400, `there are counters of agent and logcollector, not of ${component}`, 1101)
-      if (agentOf(id).status !== 'active') throw new ApiError(400, 'Agent is not active', 1740)
+      if (agentOf(request, id).status !== 'active') throw new ApiError(400, 'Agent is not active', 1740)
       const answer = await deskOf(parts).ask(id, component, 'getstate')
       if ('problem' in answer) throw new ApiError(400, answer.problem, 1117)
       return itemsAnswer([countersIn(answer.text)], 'Statistical information for each agent was successfully read')
@@ -53,16 +51,15 @@ export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
     '/agents/summary',
     {
       schema: { tags, security, response, querystring, summary: 'Agents by status, group and platform' },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    () => {
-      const agents = deskOf(parts).agents()
+    (request) => {
+      const view = agentsFor(request, parts)
+      const agents = view.agents()
       return {
         data: {
           agent_status: countsOf(agents.map(({ status }) => status)),
-          agent_groups: deskOf(parts)
-            .groups()
-            .map(({ name, count }) => ({ name, count })),
+          agent_groups: groupsSeen(request, view).map(({ name, count }) => ({ name, count })),
           agent_os: countsOf(agents.flatMap(({ system }) => system?.platform ?? [])),
         },
         error: 0,
@@ -74,10 +71,15 @@ export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
     '/agents/:agent_id/group/is_sync',
     {
       schema: { tags, security, response, querystring, params, summary: 'Whether it has the files of its groups' },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ params: { agent_id: id } }) =>
-      itemsAnswer([{ id, synced: agentOf(id).isSynced }], 'Sync info was returned for all selected agents'),
+    (request) => {
+      const { agent_id: id } = request.params
+      return itemsAnswer(
+        [{ id, synced: agentOf(request, id).isSynced }],
+        'Sync info was returned for all selected agents',
+      )
+    },
   )
 
   server.delete(
@@ -91,10 +93,12 @@ export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
         params,
         summary: 'Take an agent out of all its groups; it is in default then',
       },
-      config: { permission: 'agent:modify_group' },
+      config: { permission: 'agent:modify_group', isNarrowed: true },
     },
-    ({ params: { agent_id: id } }) => {
-      agentOf(id)
+    (request) => {
+      const { agent_id: id } = request.params
+      for (const group of agentOf(request, id).groups)
+        demand(request, [`group:id:${group}`], 'group:modify_assignments')
       const problem = deskOf(parts).setGroups(id, [])
       if (problem !== null) throw new ApiError(400, problem, 1734)
       return itemsAnswer([id], 'All selected agents were removed from group')
@@ -114,17 +118,18 @@ export function agentStateRoutes(server: ApiServer, parts: ApiParts): void {
           agents_list: Type.Optional(Type.String({ pattern: '^(?:all|\\d{3,8}(?:,\\d{3,8})*)$' })),
         }),
       },
-      config: { permission: 'agent:reconnect' },
+      config: { permission: 'agent:reconnect', isNarrowed: true },
     },
-    ({ query: { agents_list: list = 'all' } }) => {
-      const desk = deskOf(parts)
-      const known = new Set(desk.agents().map(({ id }) => id))
+    (request) => {
+      const { agents_list: list = 'all' } = request.query
+      const { desk, byId, missing } = agentsFor(request, parts)
+      const known = new Set(byId().keys())
       const done: string[] = []
       const failed: { id: string; code: number; message: string }[] = []
       for (const id of list === 'all' ? known : new Set(list.split(',')))
         if (id === managerId)
           failed.push({ id, code: 1703, message: 'Action not available for the manager (agent 000)' })
-        else if (!known.has(id)) failed.push({ id, code: 1701, message: 'Agent does not exist' })
+        else if (!known.has(id)) failed.push(missing(id))
         else if (desk.reconnect(id)) done.push(id)
         else failed.push({ id, code: 1707, message: 'Agent is not active' })
       return doneAnswer(done, failed, {

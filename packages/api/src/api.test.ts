@@ -132,7 +132,7 @@ describe('who may', () => {
         const url = path.replace(/\{[^}]+\}/g, '1')
         const verb = method.toUpperCase()
         if (verb !== 'GET' && verb !== 'POST' && verb !== 'PUT' && verb !== 'DELETE') continue
-        const isLogin = /^\/(?:security\/user\/authenticate|dogwatch\/session(?:\/token)?)$/.test(url)
+        const isLogin = /^\/(?:security\/user\/authenticate(?:\/run_as)?|dogwatch\/session(?:\/token)?)$/.test(url)
         const isPublic = url === '/' || (isLogin && verb !== 'DELETE')
         if (isPublic) continue
         expect((await ask(verb, url)).status, `${verb} ${url} without a token`).toBe(401)

@@ -46,7 +46,7 @@ export function attackRoutes(server: ApiServer): void {
         querystring: Type.Object(commonQuery),
         response: { 200: answerSchema },
       },
-      config: { permission: 'rules:read' },
+      config: { permission: 'rules:read', isNarrowed: true },
     },
     () => ({ data: { tactics }, error: 0 }),
   )
@@ -94,7 +94,7 @@ export function attackRoutes(server: ApiServer): void {
           querystring,
           response: { 200: answerSchema },
         },
-        config: { permission: 'rules:read' },
+        config: { permission: 'rules:read', isNarrowed: true },
       },
       ({ query }) => {
         const wanted = Object.entries(query).find(([key]) => key === idsName)?.[1]
@@ -114,7 +114,7 @@ export function attackRoutes(server: ApiServer): void {
         querystring: Type.Object(commonQuery),
         response: { 200: answerSchema },
       },
-      config: { permission: 'rules:read' },
+      config: { permission: 'rules:read', isNarrowed: true },
     },
     () => itemsAnswer([{ key: 'mitre_version', value: attackVersion }], 'MITRE metadata information was returned'),
   )

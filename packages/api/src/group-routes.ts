@@ -1,14 +1,14 @@
 /** Groups of agents: their members, the configuration that they share, its files (spec: api, endpoints 37 to 43). */
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { openAccess } from './access.ts'
 import { agentItem, deskOf, doneAnswer, groupPattern } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { groupConfigurationItems, groupConfigurationProblems } from './group-configuration.ts'
+import { agentsFor, demand, visible } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import { withoutSecrets } from './secrets.ts'
-import { type ApiServer, askerOf } from './server.ts'
+import type { ApiServer } from './server.ts'
 
 const tags = ['groups']
 const security = [{ jwt: [] }]
@@ -18,15 +18,17 @@ const params = Type.Object({ group_id: Type.String({ pattern: groupPattern }) })
 const configurationLengthMax = 1 << 20
 const listPattern = '^(?:all|[A-Za-z0-9_.-]{1,255}(?:,[A-Za-z0-9_.-]{1,255})*)$'
 
+const nameOf = (group: string): readonly string[] => [`group:id:${group}`]
+
 export function groupRoutes(server: ApiServer, parts: ApiParts): void {
   const desk = () => deskOf(parts)
-  const access = openAccess(parts.state)
   /** agent.conf as the asker may see it. */
-  const shownTo = (request: FastifyRequest, bytes: Uint8Array): string => {
+  const shownTo = (request: FastifyRequest, group: string, bytes: Uint8Array): string => {
     const text = Buffer.from(bytes).toString('utf8')
-    return access.actionsOf(askerOf(request).roles).has('group:update_config') ? text : withoutSecrets(text)
+    return request.rights.may('group:update_config', [`group:id:${group}`]) ? text : withoutSecrets(text)
   }
-  const known = (group: string): void => {
+  const known = (request: FastifyRequest, group: string): void => {
+    demand(request, nameOf(group))
     if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
   }
 
@@ -40,13 +42,14 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Groups, with the number of their agents',
         querystring: Type.Object({ ...pagingQuery, groups_list: Type.Optional(Type.String({ pattern: listPattern })) }),
       },
-      config: { permission: 'group:read' },
+      config: { permission: 'group:read', isNarrowed: true },
     },
-    ({ query }) => {
+    (request) => {
+      const { query } = request
       const wanted = query.groups_list?.split(',')
-      const groups = desk()
-        .groups()
-        .filter(({ name }) => wanted === undefined || wanted.includes(name) || query.groups_list === 'all')
+      const groups = visible(request, desk().groups(), ({ name }) => nameOf(name)).filter(
+        ({ name }) => wanted === undefined || wanted.includes(name) || query.groups_list === 'all',
+      )
       return listAnswer(groups, query, 'All selected groups information was returned')
     },
   )
@@ -82,19 +85,20 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Remove groups; their agents stay',
         querystring: Type.Object({ ...commonQuery, groups_list: Type.String({ pattern: listPattern }) }),
       },
-      config: { permission: 'group:delete' },
+      config: { permission: 'group:delete', isNarrowed: true },
     },
-    async ({ query: { groups_list: list } }) => {
+    async (request) => {
+      const { groups_list: list } = request.query
       const names =
         list === 'all'
-          ? desk()
-              .groups()
-              .map(({ name }) => name)
+          ? visible(request, desk().groups(), ({ name }) => nameOf(name)).map(({ name }) => name)
           : list.split(',')
       const failed: { id: string; code: number; message: string }[] = []
       const done: string[] = []
       for (const id of names) {
-        if (!desk().hasGroup(id)) failed.push({ id, code: 1710, message: 'The group does not exist' })
+        if (!request.rights.may('group:delete', nameOf(id)))
+          failed.push({ id, code: 4000, message: `Permission denied: this needs group:delete on group:id:${id}` })
+        else if (!desk().hasGroup(id)) failed.push({ id, code: 1710, message: 'The group does not exist' })
         else if (id === 'default') {
           if (list !== 'all') failed.push({ id, code: 1712, message: 'Default group is not removable' })
         } else {
@@ -115,11 +119,13 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
     '/groups/:group_id/agents',
     {
       schema: { tags, security, response, params, summary: 'Agents of a group', querystring: Type.Object(pagingQuery) },
-      config: { permission: 'agent:read' },
+      config: { permission: 'agent:read', isNarrowed: true },
     },
-    ({ params: { group_id: group }, query }) => {
-      known(group)
-      const agents = desk()
+    (request) => {
+      const { group_id: group } = request.params
+      const { query } = request
+      if (!desk().hasGroup(group)) throw new ApiError(404, 'The group does not exist', 1710)
+      const agents = agentsFor(request, parts)
         .agents()
         .filter(({ groups }) => groups.includes(group))
       return listAnswer(agents.map(agentItem), query, 'All selected agents information was returned')
@@ -137,10 +143,12 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'Files that agents of a group get',
         querystring: Type.Object(pagingQuery),
       },
-      config: { permission: 'group:read' },
+      config: { permission: 'group:read', isNarrowed: true },
     },
-    ({ params: { group_id: group }, query }) => {
-      known(group)
+    (request) => {
+      const { group_id: group } = request.params
+      const { query } = request
+      known(request, group)
       return listAnswer(desk().groupFiles(group), query, 'All selected groups files were returned')
     },
   )
@@ -159,16 +167,16 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
           file_name: Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$' }),
         }),
       },
-      config: { permission: 'group:read' },
+      config: { permission: 'group:read', isNarrowed: true },
     },
     (request, reply) => {
       const { group_id: group, file_name: name } = request.params
-      known(group)
+      known(request, group)
       const bytes = desk().groupFile(group, name)
       if (bytes === null) throw new ApiError(404, `${group} has no file ${name}`, 1006)
       return reply
         .type('text/plain; charset=utf-8')
-        .send(name === 'agent.conf' ? shownTo(request, bytes) : Buffer.from(bytes))
+        .send(name === 'agent.conf' ? shownTo(request, group, bytes) : Buffer.from(bytes))
     },
   )
 
@@ -183,13 +191,13 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
         summary: 'agent.conf of a group: for each part which agents are meant and what it says, or the file as it is',
         querystring: Type.Object({ ...commonQuery, raw: Type.Optional(Type.Boolean()) }),
       },
-      config: { permission: 'group:read' },
+      config: { permission: 'group:read', isNarrowed: true },
     },
     (request, reply) => {
       const { group_id: group } = request.params
       const { raw } = request.query
-      known(group)
-      const text = shownTo(request, desk().groupFile(group, 'agent.conf') ?? new Uint8Array())
+      known(request, group)
+      const text = shownTo(request, group, desk().groupFile(group, 'agent.conf') ?? new Uint8Array())
       if (raw === true) return reply.type('application/xml; charset=utf-8').send(text)
       const items = groupConfigurationItems(text)
       if (items === null) {
@@ -214,10 +222,12 @@ export function groupRoutes(server: ApiServer, parts: ApiParts): void {
         consumes: ['application/xml'],
       },
       bodyLimit: configurationLengthMax,
-      config: { permission: 'group:update_config' },
+      config: { permission: 'group:update_config', isNarrowed: true },
     },
-    ({ params: { group_id: group }, body }) => {
-      known(group)
+    (request) => {
+      const { group_id: group } = request.params
+      const { body } = request
+      known(request, group)
       if (typeof body !== 'string' || body.trim() === '')
         throw new ApiError(406, 'send the text as application/xml', 6002)
       const problems = groupConfigurationProblems(body).slice(0, 100)

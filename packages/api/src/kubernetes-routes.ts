@@ -5,6 +5,7 @@
  */
 import { type Query, quoted } from '@dogwatch/query'
 import { type Selection, termsCountMax } from '@dogwatch/store'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { answerSchema, apiTime, commonQuery } from './envelope.ts'
 import type { ApiParts } from './parts.ts'
@@ -44,7 +45,7 @@ const route = {
   response: { 200: answerSchema },
   querystring: Type.Object(commonQuery),
 }
-const config = { permission: 'search:read', isQuiet: true } as const
+const config = { permission: 'search:read', isQuiet: true, isNarrowed: true } as const
 
 export function kubernetesRoutes(server: ApiServer, parts: ApiParts): void {
   server.post(
@@ -67,10 +68,11 @@ export function kubernetesRoutes(server: ApiServer, parts: ApiParts): void {
       },
       config,
     },
-    async ({ body }) => {
+    async (request) => {
+      const { body } = request
       const { limit = 10 } = body
       const store = storeOf(parts)
-      const selection = selectionIn('all', body)
+      const selection = selectionIn(request, 'all', body)
       const count = async (query: Query): Promise<number> =>
         (await store.search({ ...narrowedBy(selection, query), limit: 0, order: 'newest' })).total
       const by: Record<string, readonly object[]> = {}
@@ -132,10 +134,11 @@ export function kubernetesRoutes(server: ApiServer, parts: ApiParts): void {
       },
       config,
     },
-    async ({ body }) => {
+    async (request) => {
+      const { body } = request
       const { view = 'all', order = 'newest', limit = 100 } = body
       const { combinations, distinct, documents } = await storeOf(parts).combinations({
-        ...selectionIn(view, body),
+        ...selectionIn(request, view, body),
         fields: deedMembers.map((name) => `data.kubernetes.${name}`),
         limit,
         order,
@@ -156,12 +159,12 @@ export function kubernetesRoutes(server: ApiServer, parts: ApiParts): void {
     },
   )
 
-  function selectionIn(view: View, asked: Asked & Narrowing): Selection {
+  function selectionIn(request: FastifyRequest, view: View, asked: Asked & Narrowing): Selection {
     const conditions = deedMembers.flatMap((name): Query[] => {
       const value = asked[name]
       return value === undefined ? [] : [{ kind: 'equals', field: `data.kubernetes.${name}`, value }]
     })
-    return narrowedBy(selectionOf(parts, asked), viewQuery(view), ...conditions)
+    return narrowedBy(selectionOf(request, parts, asked), viewQuery(view), ...conditions)
   }
 }
 

@@ -3,7 +3,6 @@ import type { Query } from '@dogwatch/query'
 import type { Found, IndexName, Place, Store } from '@dogwatch/store'
 import type { FastifyReply } from 'fastify'
 import { ApiError } from './error.ts'
-import { tokenSeconds } from './tokens.ts'
 
 const pollMs = 1000
 const tailsMax = 32
@@ -11,8 +10,6 @@ const tailsMax = 32
 const documentsMax = 200
 /** Bytes that a slow reader may leave lying. */
 const backlogMax = 4 << 20
-/** A tail does not outlive the token that it was asked with; the client asks anew. */
-const tailMsMax = tokenSeconds * 1000
 /** Documents may come a little out of order: a new look begins so far before the last place. */
 const overlapMs = 2000
 
@@ -28,9 +25,12 @@ export interface Tails {
 export function openTails({
   store,
   now,
+  msMax,
 }: {
   readonly store: () => Omit<Store, 'close'> | null
   readonly now: () => number
+  /** A tail does not outlive the token that it was asked with; the client asks anew. */
+  readonly msMax: () => number
 }): Tails {
   const open = new Set<() => void>()
   return {
@@ -43,6 +43,7 @@ export function openTails({
         if (value !== undefined) raw.setHeader(name, value)
       raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
       const started = now()
+      const lastsMs = msMax()
       let seen: Place = { timeMs: started, sequence: 0 }
       let told = new Set<string>()
       let isLooking = false
@@ -53,7 +54,7 @@ export function openTails({
         raw.end()
       }
       const look = async () => {
-        if (now() - started > tailMsMax || raw.writableLength > backlogMax) return end()
+        if (now() - started > lastsMs || raw.writableLength > backlogMax) return end()
         if (isLooking) return
         isLooking = true
         try {

@@ -3,14 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readConfiguration } from '@dogwatch/config'
 import { Type } from 'typebox'
-import { openAccess } from './access.ts'
 import { configurationWriting } from './configuration-writing.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { type LogLevel, logItems } from './manager-log.ts'
 import type { ApiParts } from './parts.ts'
 import { withoutSecrets } from './secrets.ts'
-import { type ApiServer, askerOf } from './server.ts'
+import type { ApiServer } from './server.ts'
 
 const tags = ['manager']
 const security = [{ jwt: [] }]
@@ -19,7 +18,6 @@ const querystring = Type.Object(commonQuery)
 
 export function managerRoutes(server: ApiServer, parts: ApiParts): void {
   const { manager } = parts
-  const access = openAccess(parts.state)
 
   server.get(
     '/manager/info',
@@ -156,7 +154,7 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
       const bytes = await readFile(configurationPath)
       if (raw === true) {
         const text = bytes.toString('utf8')
-        const isWhole = access.actionsOf(askerOf(request).roles).has('manager:update_config')
+        const isWhole = request.rights.all('manager:update_config')
         return reply.type('application/xml; charset=utf-8').send(isWhole ? text : withoutSecrets(text))
       }
       const { configuration } = readConfiguration(configurationPath, bytes.toString('latin1'))
@@ -196,7 +194,7 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
         querystring,
         summary: 'How far the store is, and what days it holds',
       },
-      config: { permission: 'search:read' },
+      config: { permission: 'search:read', isNarrowed: true },
     },
     () => ({ data: { ...storeItem(parts), partitions: parts.storeFigures()?.store.partitions ?? [] }, error: 0 }),
   )

@@ -7,8 +7,8 @@ import { answerSchema, apiTime, commonQuery, itemsAnswer } from './envelope.ts'
 import { ApiError } from './error.ts'
 import type { ApiParts } from './parts.ts'
 import { requestsPerMinute } from './rates.ts'
+import { readSecuritySettings } from './security-settings.ts'
 import type { ApiServer } from './server.ts'
-import { tokenSeconds } from './tokens.ts'
 
 export function nodeRoutes(server: ApiServer, parts: ApiParts): void {
   const route = (tag: 'manager' | 'cluster', summary: string) => ({
@@ -28,7 +28,7 @@ export function nodeRoutes(server: ApiServer, parts: ApiParts): void {
       https: { enabled: 'yes' },
       cors: { enabled: 'no' },
       access: { max_request_per_minute: requestsPerMinute },
-      auth_token_exp_timeout: tokenSeconds,
+      auth_token_exp_timeout: readSecuritySettings(parts.state).tokenSeconds,
     }
     return itemsAnswer([{ node_name: name, node_api_config: config }], 'API configuration was successfully read')
   })

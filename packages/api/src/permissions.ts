@@ -1,4 +1,4 @@
-/** Who may do what: roles as lists of actions. Names are Wazuh's where Wazuh has them (spec: api, part 2); `search` and `audit` are ours. */
+/** Who may do what, and on what: actions, the kinds of things that each is for, and the roles of the product. Names are Wazuh's where Wazuh has them (spec: api, part 2); `search` and `audit` are ours. */
 
 export const actions = [
   'manager:read',
@@ -14,6 +14,7 @@ export const actions = [
   'group:read',
   'group:create',
   'group:delete',
+  'group:modify_assignments',
   'group:update_config',
   'syscheck:read',
   'syscheck:run',
@@ -37,9 +38,65 @@ export const actions = [
   'security:update',
   'security:delete',
   'security:revoke',
+  'security:edit_run_as',
+  'security:read_config',
+  'security:update_config',
   'audit:read',
 ] as const
 export type Action = (typeof actions)[number]
+
+/** Kinds of things that policies name, as `agent:id:001`; what each is called for people. */
+export const resourceKinds = {
+  'agent:id': 'An agent by its id; 000 is the manager, in whose name events of Kubernetes come',
+  'agent:group': 'The agents that are in a group',
+  'group:id': 'A group of agents, by its name',
+  'node:id': 'A node of a cluster; there is one',
+  'rule:file': 'A file of rules, by its name without folders',
+  'decoder:file': 'A file of decoders, by its name without folders',
+  'list:file': 'A list, by the name of its file without folders',
+  'user:id': 'A user, by its number',
+  'role:id': 'A role, by its number',
+  'policy:id': 'A policy, by its number',
+  'rule:id': 'A security rule, by its number',
+} as const
+export type ResourceKind = keyof typeof resourceKinds
+
+const agentKinds: readonly ResourceKind[] = ['agent:id', 'agent:group']
+const securityKinds: readonly ResourceKind[] = ['user:id', 'role:id', 'policy:id', 'rule:id']
+
+/** Kinds on which an action can be allowed one by one; the others are allowed on `*:*:*`, or not. */
+const kindsByAction: { readonly [action in Action]?: readonly ResourceKind[] } = {
+  'cluster:read': ['node:id'],
+  'agent:read': agentKinds,
+  'agent:delete': agentKinds,
+  'agent:restart': agentKinds,
+  'agent:reconnect': agentKinds,
+  'agent:modify_group': agentKinds,
+  'group:read': ['group:id'],
+  'group:delete': ['group:id'],
+  'group:modify_assignments': ['group:id'],
+  'group:update_config': ['group:id'],
+  'syscheck:read': agentKinds,
+  'syscheck:run': agentKinds,
+  'syscheck:clear': agentKinds,
+  'rules:read': ['rule:file'],
+  'rules:update': ['rule:file'],
+  'rules:delete': ['rule:file'],
+  'decoders:read': ['decoder:file'],
+  'decoders:update': ['decoder:file'],
+  'decoders:delete': ['decoder:file'],
+  'lists:read': ['list:file'],
+  'lists:update': ['list:file'],
+  'lists:delete': ['list:file'],
+  'search:read': agentKinds,
+  'security:read': securityKinds,
+  'security:update': securityKinds,
+  'security:delete': securityKinds,
+}
+
+export function kindsOf(action: Action): readonly ResourceKind[] {
+  return kindsByAction[action] ?? []
+}
 
 export interface Role {
   readonly id: number
@@ -66,7 +123,14 @@ export const roles: readonly Role[] = [
   {
     id: 3,
     name: 'users_admin',
-    actions: ['security:read', 'security:create_user', 'security:update', 'security:delete', 'security:revoke'],
+    actions: [
+      'security:read',
+      'security:read_config',
+      'security:create_user',
+      'security:update',
+      'security:delete',
+      'security:revoke',
+    ],
   },
   { id: 4, name: 'agents_readonly', actions: agentReading },
   {
@@ -81,6 +145,7 @@ export const roles: readonly Role[] = [
       'agent:modify_group',
       'group:create',
       'group:delete',
+      'group:modify_assignments',
       'group:update_config',
       'syscheck:run',
       'syscheck:clear',

@@ -51,7 +51,11 @@ describe('roles and policies of one’s own', () => {
     })
     expect(await may()).toEqual([200, 403, 403])
     const mine = await ask('GET', '/security/users/me/policies', undefined, token)
-    expect(Object.keys(mine.body.data)).toEqual(['rules:read', 'rbac_mode'])
+    expect(mine.body.data).toEqual({
+      'rules:read': { '*:*:*': 'allow' },
+      'lists:read': { '*:*:*': 'deny' },
+      rbac_mode: 'white',
+    })
     const denied = await ask('PUT', `/security/policies/${denies}`, { policy: policyOf('deny', 'rules:read') })
     expect(denied.body.data.affected_items[0].roles).toEqual([role])
     expect(await may()).toEqual([403, 200, 403])
@@ -96,10 +100,33 @@ describe('roles and policies of one’s own', () => {
       400,
     ],
     [
-      'one agent alone, which would not be kept',
+      'a thing that no action is for',
       'POST',
       '/security/policies',
-      { name: 'x', policy: { ...allow, resources: ['agent:id:001'] } },
+      { name: 'x', policy: { ...allow, resources: ['agent:id:001', 'rule:file:a.xml'] } },
+      400,
+      4006,
+    ],
+    [
+      'an action for none of the things',
+      'POST',
+      '/security/policies',
+      { name: 'x', policy: { ...policyOf('deny', 'agent:read', 'manager:read'), resources: ['agent:id:001'] } },
+      400,
+      4006,
+    ],
+    [
+      'a thing of no kind',
+      'POST',
+      '/security/policies',
+      { name: 'x', policy: { ...allow, resources: ['rule:group:web'] } },
+      400,
+    ],
+    [
+      'two things at once',
+      'POST',
+      '/security/policies',
+      { name: 'x', policy: { ...allow, resources: ['rule:file:a.xml&rule:file:b.xml'] } },
       400,
     ],
     ['another name for a role of the product', 'PUT', '/security/roles/1', { name: 'x' }, 403, 4008],

@@ -2,33 +2,33 @@
  * Roles and policies (spec: api, part 2): those of the product are read, those of one's own are made, changed, linked and removed, by administrators only:
  * whoever could change what a role allows could allow themselves everything. In: the state through `Access`. Wrong: Wazuh's codes 4002 to 4017.
  */
-import type { User } from '@dogwatch/store'
 import { Type } from 'typebox'
 import { type Access, customIdMin, type Policy, type RoleFacts } from './access.ts'
 import { doneAnswer } from './agent-items.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
+import { visible } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
-import { actions, administrator } from './permissions.ts'
-import { type ApiServer, askerOf } from './server.ts'
+import { actions, resourceKinds } from './permissions.ts'
+import { policyProblem, resourcePattern } from './rights.ts'
+import { administratorOf, idSchema, listSchema, nameSchema } from './role-parts.ts'
+import { mappingChanged } from './security-settings.ts'
+import type { ApiServer } from './server.ts'
 
 const tags = ['security']
 const security = [{ jwt: [] }]
 const response = { 200: answerSchema }
 const querystring = Type.Object(commonQuery)
-const idSchema = Type.Integer({ minimum: 1, maximum: 1e9 })
-const nameSchema = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' })
-const listSchema = Type.String({ pattern: '^(all|[0-9]{1,9}(,[0-9]{1,9}){0,99})$', description: 'Ids, with commas' })
 /** Roles, and policies, that may be made. */
 const madeMax = 200
+const kinds = Object.keys(resourceKinds)
 const policySchema = Type.Object(
   {
     actions: Type.Array(Type.Union(actions.map((action) => Type.Literal(action))), { minItems: 1, maxItems: 200 }),
-    // Narrower ones would have to be looked at by every route; they are refused, rather than taken and not kept.
-    resources: Type.Array(Type.String({ pattern: '^(\\*:\\*(:\\*)?|[a-z]{1,20}:[a-z]{1,20}:\\*)$' }), {
+    resources: Type.Array(Type.String({ pattern: resourcePattern(kinds) }), {
       minItems: 1,
       maxItems: 50,
-      description: 'Whole kinds only: `*:*:*`, `agent:id:*`',
+      description: '`*:*:*`, whole kinds as `agent:id:*`, or single things as `agent:group:web`',
     }),
     effect: Type.Union([Type.Literal('allow'), Type.Literal('deny')]),
   },
@@ -38,17 +38,30 @@ const policySchema = Type.Object(
 export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Access): void {
   const read = { tags, security, response, querystring: Type.Object(pagingQuery) }
   const write = { tags, security, response, querystring }
-  const config = { permission: 'security:update' } as const
+  // Whatever policies name: an administrator, or nobody.
+  const config = { permission: 'security:update', isNarrowed: true } as const
 
   server.get(
     '/security/roles',
-    { schema: { ...read, summary: 'Roles, and what each allows' }, config: { permission: 'security:read' } },
-    ({ query }) => listAnswer(access.roles().map(roleItem), query, 'Roles were returned'),
+    {
+      schema: { ...read, summary: 'Roles, and what each allows' },
+      config: { permission: 'security:read', isNarrowed: true },
+    },
+    (request) => {
+      const found = visible(request, access.roles(), ({ id }) => [`role:id:${id}`])
+      return listAnswer(found.map(roleItem), request.query, 'Roles were returned')
+    },
   )
   server.get(
     '/security/policies',
-    { schema: { ...read, summary: 'Policies, and which roles have them' }, config: { permission: 'security:read' } },
-    ({ query }) => listAnswer(access.policies().map(policyItem), query, 'Policies were returned'),
+    {
+      schema: { ...read, summary: 'Policies, and which roles have them' },
+      config: { permission: 'security:read', isNarrowed: true },
+    },
+    (request) => {
+      const found = visible(request, access.policies(), ({ id }) => [`policy:id:${id}`])
+      return listAnswer(found.map(policyItem), request.query, 'Policies were returned')
+    },
   )
 
   server.post(
@@ -93,11 +106,13 @@ export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Acces
         summary: 'Remove roles, also from their users; those of the product stay',
         querystring: Type.Object({ ...commonQuery, role_ids: listSchema }),
       },
-      config: { permission: 'security:delete' },
+      config: { permission: 'security:delete', isNarrowed: true },
     },
     (request) => {
       administratorOf(request)
-      return removed(request.query.role_ids, state.roles(), (id) => state.removeRole(id), 4002, 'role')
+      const answer = removed(request.query.role_ids, state.roles(), (id) => state.removeRole(id), 4002, 'role')
+      mappingChanged(state)
+      return answer
     },
   )
 
@@ -146,7 +161,7 @@ export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Acces
         summary: 'Remove policies, also from their roles; those of the product stay',
         querystring: Type.Object({ ...commonQuery, policy_ids: listSchema }),
       },
-      config: { permission: 'security:delete' },
+      config: { permission: 'security:delete', isNarrowed: true },
     },
     (request) => {
       administratorOf(request)
@@ -202,7 +217,8 @@ export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Acces
       .users()
       .filter(({ roles }) => roles.includes(id))
       .map((user) => user.id)
-    return { id, name, policies, rules: [], users, actions: allowed }
+    const rules = state.roleRules().flatMap((each) => (each.role === id ? [each.rule] : []))
+    return { id, name, policies, rules, users, actions: allowed }
   }
 
   function policyItem({ id, name, policy }: Policy) {
@@ -220,6 +236,8 @@ export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Acces
   }
 
   function putPolicy(name: string, content: Policy['policy'], id?: number) {
+    const problem = policyProblem(content)
+    if (problem !== null) throw new ApiError(400, problem, 4006)
     if (access.policies().some((policy) => policy.name === name && policy.id !== id)) throw named(4009, 'policy', name)
     if (id === undefined && state.policies().length >= madeMax) throw tooMany('policies')
     const put = state.putPolicy({ name, content: JSON.stringify(content) }, id)
@@ -263,13 +281,6 @@ export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Acces
     const role = access.role(roleId)
     return linkedAnswer(role === null ? [] : [roleItem(role)], list, failed)
   }
-}
-
-/** Roles and policies change what everybody may, so no less than an administrator changes them. */
-function administratorOf(request: Parameters<typeof askerOf>[0]): User {
-  const asker = askerOf(request)
-  if (asker.roles.includes(administrator)) return asker
-  throw new ApiError(403, 'Permission denied: only an administrator changes roles and policies', 4000)
 }
 
 function removed(

@@ -6,10 +6,11 @@ import { Type } from 'typebox'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { type ListQuery, listPage, memberAt } from './list-filter.ts'
+import { demand, visible } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import type { RulesetDesk } from './ruleset-desk.ts'
 import type { RuleItem } from './ruleset-facts.ts'
-import { fileNamePatterns, openRulesetWriting, uploadLengthMax } from './ruleset-writing.ts'
+import { type FileKind, fileNamePatterns, openRulesetWriting, uploadLengthMax } from './ruleset-writing.ts'
 import type { ApiServer } from './server.ts'
 
 const security = [{ jwt: [] }]
@@ -46,10 +47,12 @@ export function rulesetRoutes(
           mitre: short('A technique'),
         }),
       },
-      config: { permission: 'rules:read' },
+      config: { permission: 'rules:read', isNarrowed: true },
     },
-    async ({ query }) => {
-      return listAnswer((await desk.rules()).filter(ruleTest(query)), query, 'All selected rules were returned')
+    async (request) => {
+      const { query } = request
+      const found = visible(request, await desk.rules(), namesOf('rules')).filter(ruleTest(query))
+      return listAnswer(found, query, 'All selected rules were returned')
     },
   )
 
@@ -63,11 +66,11 @@ export function rulesetRoutes(
         summary: 'Groups of rules',
         querystring: Type.Object(pagingQuery),
       },
-      config: { permission: 'rules:read' },
+      config: { permission: 'rules:read', isNarrowed: true },
     },
-    async ({ query }) => {
-      const groups = (await desk.rules()).flatMap((rule) => rule.groups)
-      return namesAnswer(groups, query, 'All groups in rules were returned')
+    async (request) => {
+      const groups = visible(request, await desk.rules(), namesOf('rules')).flatMap((rule) => rule.groups)
+      return namesAnswer(groups, request.query, 'All groups in rules were returned')
     },
   )
 
@@ -88,14 +91,15 @@ export function rulesetRoutes(
         }),
         querystring: Type.Object(pagingQuery),
       },
-      config: { permission: 'rules:read' },
+      config: { permission: 'rules:read', isNarrowed: true },
     },
-    async ({ params, query }) => {
+    async (request) => {
+      const { params, query } = request
       // Rules spell it with underscores, the paths of Wazuh's API with hyphens.
       const wanted = params.requirement === 'nist_800_53' ? 'nist-800-53' : params.requirement
       const standard = standards.find((name) => name === wanted)
       if (standard === undefined) throw new ApiError(400, `${wanted} is no standard that rules name`, 1104)
-      const names = (await desk.rules()).flatMap((rule) => rule[standard])
+      const names = visible(request, await desk.rules(), namesOf('rules')).flatMap((rule) => rule[standard])
       return namesAnswer(names, query, 'Selected rules were returned')
     },
   )
@@ -114,11 +118,12 @@ export function rulesetRoutes(
           filename: short('A file'),
         }),
       },
-      config: { permission: 'decoders:read' },
+      config: { permission: 'decoders:read', isNarrowed: true },
     },
-    async ({ query }) => {
+    async (request) => {
+      const { query } = request
       const names = query.decoder_names?.split(',')
-      const found = (await desk.decoders()).filter(
+      const found = visible(request, await desk.decoders(), namesOf('decoders')).filter(
         ({ name, filename }) =>
           (names === undefined || names.includes(name)) &&
           (query.filename === undefined || query.filename === filename),
@@ -137,10 +142,12 @@ export function rulesetRoutes(
         summary: 'Decoders that have no parent',
         querystring: Type.Object(pagingQuery),
       },
-      config: { permission: 'decoders:read' },
+      config: { permission: 'decoders:read', isNarrowed: true },
     },
-    async ({ query }) => {
-      const found = (await desk.decoders()).filter(({ details }) => !Object.hasOwn(details, 'parent'))
+    async (request) => {
+      const { query } = request
+      const all = visible(request, await desk.decoders(), namesOf('decoders'))
+      const found = all.filter(({ details }) => !Object.hasOwn(details, 'parent'))
       return listAnswer(found, query, 'All selected decoders were returned')
     },
   )
@@ -180,10 +187,11 @@ export function rulesetRoutes(
       `/${name}/files`,
       {
         schema: { tags: [name], security, response, summary: 'Files in use', querystring: Type.Object(pagingQuery) },
-        config: { permission },
+        config: { permission, isNarrowed: true },
       },
-      ({ query }) => {
-        return listAnswer(paths().map(fileItem), query, 'All files were returned')
+      (request) => {
+        const files = visible(request, paths().map(fileItem), namesOf(name))
+        return listAnswer(files, request.query, 'All files were returned')
       },
     )
     server.get(
@@ -197,9 +205,10 @@ export function rulesetRoutes(
           params: Type.Object({ filename: Type.String({ maxLength: 255 }) }),
           querystring: Type.Object({ ...commonQuery, raw: Type.Optional(Type.Boolean()) }),
         },
-        config: { permission },
+        config: { permission, isNarrowed: true },
       },
       async (request, reply) => {
+        demand(request, namesOf(name)(request.params))
         const path = paths().find((each) => basename(each) === request.params.filename)
         if (path === undefined) throw new ApiError(404, `no file of that name is in use`, 1415)
         const text = await readFile(path, 'utf8')
@@ -220,9 +229,13 @@ export function rulesetRoutes(
           querystring: Type.Object({ ...commonQuery, overwrite: Type.Optional(Type.Boolean({ default: false })) }),
         },
         bodyLimit: uploadLengthMax,
-        config: { permission: update },
+        config: { permission: update, isNarrowed: true },
       },
-      async ({ params: { filename }, query: { overwrite = false }, body }) => {
+      async (request) => {
+        const { filename } = request.params
+        const { overwrite = false } = request.query
+        const { body } = request
+        demand(request, namesOf(name)(request.params))
         if (!Buffer.isBuffer(body) || body.length === 0) {
           throw new ApiError(406, 'send the text of the file as application/octet-stream', 6002)
         }
@@ -241,9 +254,11 @@ export function rulesetRoutes(
           params,
           querystring: Type.Object(commonQuery),
         },
-        config: { permission: remove },
+        config: { permission: remove, isNarrowed: true },
       },
-      async ({ params: { filename } }) => {
+      async (request) => {
+        const { filename } = request.params
+        demand(request, namesOf(name)(request.params))
         await writing.remove(name, filename)
         return itemsAnswer([`etc/${name}/${filename}`], 'File was successfully deleted')
       },
@@ -260,12 +275,13 @@ export function rulesetRoutes(
         summary: 'Lists with their entries',
         querystring: Type.Object({ ...pagingQuery, filename: short('A file') }),
       },
-      config: { permission: 'lists:read' },
+      config: { permission: 'lists:read', isNarrowed: true },
     },
-    async ({ query }) => {
-      const wanted = parts
-        .rulesetFiles()
-        .lists.filter(({ path }) => query.filename === undefined || basename(path) === query.filename)
+    async (request) => {
+      const { query } = request
+      const wanted = visible(request, parts.rulesetFiles().lists, ({ path }) => [`list:file:${basename(path)}`]).filter(
+        ({ path }) => query.filename === undefined || basename(path) === query.filename,
+      )
       const items = await Promise.all(
         wanted.map(async ({ path }) => ({ ...fileItem(path), items: entriesOf(await readFile(path, 'utf8')) })),
       )
@@ -335,6 +351,12 @@ export function rulesetRoutes(
       }
     },
   )
+}
+
+/** What policies call a file of a kind. */
+function namesOf(kind: FileKind): (item: { readonly filename: string }) => readonly string[] {
+  const singular = { rules: 'rule', decoders: 'decoder', lists: 'list' }[kind]
+  return ({ filename }) => [`${singular}:file:${filename}`]
 }
 
 const standards = ['pci_dss', 'gdpr', 'gpg13', 'hipaa', 'nist-800-53', 'tsc', 'mitre'] as const

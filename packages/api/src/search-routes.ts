@@ -1,12 +1,15 @@
 /** Searching: ours beside Wazuh's API. Every question has a time range, and every number a bound. */
 import { completionAt, parseQuery, queryLengthMax, quoted } from '@dogwatch/query'
 import { type Found, pageCountMax, type Store, termsCountMax } from '@dogwatch/store'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { answerSchema, apiTime, commonQuery, itemsAnswer } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { openTails } from './live-tail.ts'
+import { isSearched, narrowedQuery, searchNarrowing } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import type { RulesetDesk } from './ruleset-desk.ts'
+import { readSecuritySettings } from './security-settings.ts'
 import { fieldSchema, indexSchema, queryOf, selectionOf, selectionSchema, stepOf, storeOf } from './selection.ts'
 import { type ApiServer, askerOf } from './server.ts'
 
@@ -14,7 +17,7 @@ const tags = ['search']
 const security = [{ jwt: [] }]
 const response = { 200: answerSchema }
 const querystring = Type.Object(commonQuery)
-const config = { permission: 'search:read', isQuiet: true } as const
+const config = { permission: 'search:read', isQuiet: true, isNarrowed: true } as const
 
 const index = indexSchema
 const field = fieldSchema
@@ -50,11 +53,12 @@ export function searchRoutes(
       },
       config,
     },
-    async ({ body }) => {
+    async (request) => {
+      const { body } = request
       const { limit = 100, offset = 0, order = 'newest', after } = body
       const [timeMs, sequence] = (after ?? '').split('.').map(Number)
       const { total, documents } = await theStore().search({
-        ...selectionOf(parts, body),
+        ...selectionOf(request, parts, body),
         limit,
         offset,
         order,
@@ -95,8 +99,9 @@ export function searchRoutes(
       },
       config,
     },
-    async ({ body }) => {
-      const selected = selectionOf(parts, body)
+    async (request) => {
+      const { body } = request
+      const selected = selectionOf(request, parts, body)
       const { fromMs, toMs } = selected.range
       const stepMs = body.step_ms ?? stepOf(selected)
       const buckets = await theStore().histogram({
@@ -138,10 +143,11 @@ export function searchRoutes(
       },
       config,
     },
-    async ({ body }) => {
+    async (request) => {
+      const { body } = request
       const { limit = 10, prefix } = body
       const answer = await theStore().terms({
-        ...selectionOf(parts, body),
+        ...selectionOf(request, parts, body),
         field: body.field,
         limit,
         ...(prefix === undefined ? {} : { prefix }),
@@ -163,7 +169,10 @@ export function searchRoutes(
       },
       config,
     },
-    async ({ body }) => ({ data: { fields: await theStore().fields(selectionOf(parts, body)) }, error: 0 }),
+    async (request) => ({
+      data: { fields: await theStore().fields(selectionOf(request, parts, request.body)) },
+      error: 0,
+    }),
   )
 
   server.post(
@@ -182,10 +191,11 @@ export function searchRoutes(
       },
       config,
     },
-    async ({ body }) => {
+    async (request) => {
+      const { body } = request
       const text = body.query ?? ''
       const { kind, field: of, prefix, from, to } = completionAt(text, body.cursor)
-      const everything = { ...selectionOf(parts, { ...body, query: '' }) }
+      const everything = { ...selectionOf(request, parts, { ...body, query: '' }) }
       const wanted = prefix.toLowerCase()
       const suggestions =
         of === null
@@ -218,16 +228,23 @@ export function searchRoutes(
           neighbours: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, default: 5 })),
         }),
       },
-      config: { permission: 'search:read' },
+      config: { permission: 'search:read', isNarrowed: true },
     },
-    async ({ params, query: { index: of = 'alerts', neighbours = 5 } }) => {
-      const found = await theStore().event(of, params.id, neighbours)
-      if (found === null) throw new ApiError(404, `there is no document ${params.id} in ${of}`)
-      const { document, before, after } = found
-      return {
-        data: { document: presented(document), before: before.map(presented), after: after.map(presented) },
-        error: 0,
-      }
+    async (request) => {
+      const { index: of = 'alerts', neighbours = 5 } = request.query
+      const isSeen = isSearched(request, parts)
+      const { id } = request.params
+      const found = await theStore().event(of, id, neighbours)
+      const [document, before, after] = [found?.document, found?.before ?? [], found?.after ?? []].map((part) =>
+        part === undefined
+          ? []
+          : [part]
+              .flat()
+              .map(presented)
+              .filter(({ source }) => isSeen(agentIdOf(source))),
+      )
+      if (document?.[0] === undefined) throw new ApiError(404, `there is no document ${id} in ${of}`)
+      return { data: { document: document[0], before, after }, error: 0 }
     },
   )
 
@@ -252,8 +269,8 @@ export function searchRoutes(
       },
       config: { permission: 'logtest:run', isQuiet: true },
     },
-    async ({ body }) => {
-      const { event, location } = await eventToExplain(body)
+    async (request) => {
+      const { event, location } = await eventToExplain(request)
       const { output, isAlert, explanation } = await desk.tryEvent({
         token: '',
         isNew: true,
@@ -266,7 +283,11 @@ export function searchRoutes(
     },
   )
 
-  const tails = openTails({ store: () => parts.store(), now })
+  const tails = openTails({
+    store: () => parts.store(),
+    now,
+    msMax: () => readSecuritySettings(state).tokenSeconds * 1000,
+  })
   server.addHook('preClose', async () => tails.close())
   server.get(
     '/dogwatch/tail',
@@ -277,14 +298,11 @@ export function searchRoutes(
         summary: 'New documents as they come: server-sent events',
         querystring: Type.Object({ index, query: selection.query }),
       },
-      config: { permission: 'search:read' },
+      config: { permission: 'search:read', isNarrowed: true },
     },
     (request, reply) => {
-      tails.follow(
-        { index: request.query.index ?? 'alerts', query: queryOf(request.query.query ?? '') },
-        reply,
-        presented,
-      )
+      const query = narrowedQuery(queryOf(request.query.query ?? ''), searchNarrowing(request, parts))
+      tails.follow({ index: request.query.index ?? 'alerts', query }, reply, presented)
     },
   )
 
@@ -341,22 +359,36 @@ export function searchRoutes(
     return storeOf(parts)
   }
 
-  async function eventToExplain(body: {
-    readonly id?: string
-    readonly index?: 'alerts' | 'archives'
-    readonly event?: string
-    readonly location?: string
-  }): Promise<{ readonly event: string; readonly location: string }> {
+  async function eventToExplain(
+    request: FastifyRequest<{ Body: ExplainBody }>,
+  ): Promise<{ readonly event: string; readonly location: string }> {
+    const { body } = request
     if (body.event !== undefined) return { event: body.event, location: body.location ?? 'stdin' }
     if (body.id === undefined) throw new ApiError(400, 'say which event: its id, or its text as event')
     const found = await theStore().event(body.index ?? 'alerts', body.id, 0)
-    if (found === null) throw new ApiError(404, `there is no document ${body.id}`)
-    const value: unknown = JSON.parse(found.document.text)
+    const value: unknown = found === null ? null : JSON.parse(found.document.text)
+    // Who may try events may not for that see everybody's.
+    if (value === null || !isSearched(request, parts)(agentIdOf(value)))
+      throw new ApiError(404, `there is no document ${body.id}`)
     const fullLog = typeof value === 'object' && value !== null && 'full_log' in value ? value.full_log : null
     const location = typeof value === 'object' && value !== null && 'location' in value ? value.location : null
     if (typeof fullLog !== 'string') throw new ApiError(400, 'this document does not hold its event’s text')
     return { event: fullLog, location: typeof location === 'string' ? location : 'stdin' }
   }
+}
+
+interface ExplainBody {
+  readonly id?: string
+  readonly index?: 'alerts' | 'archives'
+  readonly event?: string
+  readonly location?: string
+}
+
+/** Empty for a document that tells of none. */
+function agentIdOf(source: unknown): string {
+  const agent = typeof source === 'object' && source !== null && 'agent' in source ? source.agent : null
+  const id = typeof agent === 'object' && agent !== null && 'id' in agent ? agent.id : null
+  return typeof id === 'string' ? id : ''
 }
 
 /** The shape in which a document leaves: the object as it was stored, and where it stands. */

@@ -1,8 +1,10 @@
 /** What every search takes: index, query and range, read into what the store understands. In: the members of a body. Wrong: ApiError with the place. */
 import { parseQuery, type Query, queryLengthMax } from '@dogwatch/query'
 import type { Selection, Store } from '@dogwatch/store'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ApiError } from './error.ts'
+import { narrowedQuery, searchNarrowing } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import { timeOf } from './time-range.ts'
 
@@ -37,15 +39,19 @@ export function storeOf({ store: present }: ApiParts): Omit<Store, 'close'> {
   return store
 }
 
+/** What is asked for, and of it what whoever asks may see. */
 export function selectionOf(
-  { now }: ApiParts,
+  request: FastifyRequest,
+  parts: ApiParts,
   { index: of = 'alerts', query = '', from = fromDefault, to = 'now' }: Asked,
 ): Selection {
+  const { now } = parts
   const [fromMs, toMs] = [timeOf(from, now()), timeOf(to, now())]
   if (fromMs === null) throw new ApiError(400, `${from} is no time: write now-24h, epoch milliseconds, or ISO 8601`)
   if (toMs === null) throw new ApiError(400, `${to} is no time: write now, epoch milliseconds, or ISO 8601`)
   if (fromMs >= toMs) throw new ApiError(400, 'the range ends before it begins')
-  return { index: of, query: queryOf(query), range: { fromMs, toMs: to === 'now' ? toMs + 1 : toMs } }
+  const seen = narrowedQuery(queryOf(query), searchNarrowing(request, parts))
+  return { index: of, query: seen, range: { fromMs, toMs: to === 'now' ? toMs + 1 : toMs } }
 }
 
 /** Step of a histogram that nobody chose: about `bucketsDefault` of them. */

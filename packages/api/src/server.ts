@@ -32,6 +32,7 @@ import type { ApiParts } from './parts.ts'
 import { hashPassword, randomPassword } from './password.ts'
 import { type Action, administrator } from './permissions.ts'
 import { requestsPerMinute, userRequestsPerMinute } from './rates.ts'
+import { type Rights, rightsOf } from './rights.ts'
 import { openRulesetDesk } from './ruleset-desk.ts'
 import { rulesetRoutes } from './ruleset-routes.ts'
 import { searchRoutes } from './search-routes.ts'
@@ -45,12 +46,18 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; null on public routes. */
     asker: User | null
+    /** Whether the token has the roles that security rules gave, in the place of the user's own. */
+    isRunAs: boolean
+    /** What whoever asks may; nothing on public routes. */
+    rights: Rights
     /** What is told in the audit log beside the request itself. */
     auditNote: string
   }
   interface FastifyContextConfig {
     /** The action that a route needs; `public` for everybody, `user` for whoever is logged in. */
     permission?: Action | 'public' | 'user'
+    /** The handler looks at each thing that it touches; without it, who may the action on a part only is refused. */
+    isNarrowed?: boolean
     /** Left out of the audit log: asks and changes nothing. */
     isQuiet?: boolean
   }
@@ -92,6 +99,7 @@ export interface Api {
 const bodyLengthMax = 2 << 20
 const requestMsMax = 30_000
 const firstUser = 'admin'
+const nothing = rightsOf([], 'white')
 
 export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise<Api> {
   let secure: Server | null = null
@@ -114,6 +122,8 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
 
   server.decorateRequest('asker', null)
   server.decorateRequest('auditNote', '')
+  server.decorateRequest('rights')
+  server.decorateRequest('isRunAs', false)
   server.addHook('onRoute', ({ url, config }) => {
     if (config?.permission === undefined) throw new Error(`${url} does not say which permission it needs`)
   })
@@ -160,18 +170,22 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   })
   server.addHook('onRequest', async (request) => {
     const { permission } = request.routeOptions.config
+    request.rights = nothing
     if (permission === undefined || permission === 'public') return
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    const user = token === undefined ? null : await tokens.check(token)
-    if (user === null) {
+    const found = token === undefined ? null : await tokens.check(token)
+    if (found === null) {
       const counted = await countRefusal(request)
       if (!counted.isAllowed && counted.isExceeded) throw tooMany(counted.max)
       throw new ApiError(401, token === undefined ? 'No authorization token provided' : 'Invalid token')
     }
-    request.asker = user
-    if (permission !== 'user' && !access.actionsOf(user.roles).has(permission)) {
-      throw new ApiError(403, `Permission denied: this needs ${permission}`, 4000)
-    }
+    request.asker = found.user
+    request.isRunAs = found.isRunAs
+    request.rights = access.rights(found.user.roles)
+    if (permission === 'user') return
+    if (!request.rights.some(permission)) throw new ApiError(403, `Permission denied: this needs ${permission}`, 4000)
+    if (request.routeOptions.config.isNarrowed !== true && !request.rights.all(permission))
+      throw new ApiError(403, `Permission denied: this needs ${permission} on everything`, 4000)
   })
   server.addHook('preSerialization', async (request, reply, payload) => {
     if (isPretty(request)) reply.serializer((value) => `${JSON.stringify(value, null, 3)}\n`)
@@ -191,7 +205,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
     refuse(reply, new ApiError(404, `there is no ${request.method} ${pathOf(request)}`)),
   )
 
-  sessionRoutes(server, { parts, tokens, guesses })
+  sessionRoutes(server, { parts, tokens, guesses, access })
   userRoutes(server, { parts, tokens, access })
   managerRoutes(server, parts)
   statsRoutes(server, parts)

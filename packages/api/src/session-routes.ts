@@ -1,20 +1,25 @@
-/** Logging in and out (spec: api, part 2), the page's session, and `GET /`. */
+/** Logging in and out (spec: api, part 2), also with the roles that security rules give (`run_as`), the page's session, and `GET /`. */
 import { hostname } from 'node:os'
 import type { User } from '@dogwatch/store'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Access } from './access.ts'
+import { contextDepthMax, contextLengthMax, depthOf, rulesThatHold } from './context-rules.ts'
 import { answerSchema, apiTime, commonQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import type { Guesses } from './guesses.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, isPassword, passwordLengthMax, TooManyChecks } from './password.ts'
+import { securityRules } from './security-rule-routes.ts'
+import { readSecuritySettings } from './security-settings.ts'
 import { type ApiServer, askerOf } from './server.ts'
-import { sessionHours, type Tokens, tokenSeconds } from './tokens.ts'
+import { sessionHours, type Tokens } from './tokens.ts'
 
 export interface SessionParts {
   readonly parts: ApiParts
   readonly tokens: Tokens
   readonly guesses: Guesses
+  readonly access: Access
 }
 
 /**
@@ -24,7 +29,7 @@ export interface SessionParts {
 const cookieName = '__Host-dogwatch'
 const cookieAttributes = 'Path=/; HttpOnly; Secure; SameSite=Strict'
 
-export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: SessionParts): void {
+export function sessionRoutes(server: ApiServer, { parts, tokens, guesses, access }: SessionParts): void {
   // Checked in the place of an unknown user's, so that both take as long.
   const nobody = hashPassword('nobody')
 
@@ -74,6 +79,46 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: Ses
     })
   }
 
+  server.post(
+    '/security/user/authenticate/run_as',
+    {
+      schema: {
+        tags: ['security'],
+        summary: 'A token with the roles that security rules give for the context in the body (HTTP Basic)',
+        security: [{ basic: [] }],
+        querystring: Type.Object({ ...commonQuery, raw: Type.Optional(Type.Boolean()) }),
+        body: Type.Object({}, { additionalProperties: true, description: 'Who logs in, as another system knows them' }),
+      },
+      bodyLimit: contextLengthMax,
+      config: { permission: 'public' },
+    },
+    async (request, reply) => {
+      const user = await userWithPassword(request)
+      if (!user.mayRunAs)
+        throw new ApiError(403, `${user.name} may not log in by run_as: an administrator allows it`, 6004)
+      if (depthOf(request.body, contextDepthMax + 1) > contextDepthMax)
+        throw new ApiError(400, `the context has more than ${contextDepthMax} levels`)
+      const roles = rolesOf(request.body)
+      request.auditNote = `login of ${user.name} by run_as, roles ${roles.join() || 'none'}`
+      const token = await tokens.issue(user, roles)
+      if (request.query.raw === true) return reply.type('text/plain; charset=utf-8').send(token)
+      return reply.send({ data: { token }, error: 0 })
+    },
+  )
+
+  /** The roles whose rules hold for a context, in the order of roles. */
+  function rolesOf(context: unknown): readonly number[] {
+    const rules = securityRules(parts.state)
+    const held = rulesThatHold(
+      rules.map(({ rule }) => rule),
+      context,
+    )
+    if (held === null) throw new ApiError(400, 'the security rules took too long with this context', 4003)
+    const ids = new Set(held.map((index) => rules[index]?.id))
+    const linked = parts.state.roleRules().filter(({ rule }) => ids.has(rule))
+    return [...new Set(linked.map(({ role }) => role))].filter((role) => access.role(role) !== null)
+  }
+
   const pageAnswer = { 200: answerSchema }
   server.post(
     '/dogwatch/session',
@@ -92,7 +137,10 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: Ses
       const user = await userWithPassword(request)
       const session = await tokens.issueSession(user)
       reply.header('set-cookie', `${cookieName}=${session}; ${cookieAttributes}; Max-Age=${sessionHours * 3600}`)
-      return { data: { token: await tokens.issue(user), seconds: tokenSeconds }, error: 0 }
+      return {
+        data: { token: await tokens.issue(user), seconds: readSecuritySettings(parts.state).tokenSeconds },
+        error: 0,
+      }
     },
   )
 
@@ -116,7 +164,10 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses }: Ses
         if (session !== null) reply.header('set-cookie', `${cookieName}=; ${cookieAttributes}; Max-Age=0`)
         return { data: { token: null, seconds: 0 }, error: 0 }
       }
-      return { data: { token: await tokens.issue(user), seconds: tokenSeconds }, error: 0 }
+      return {
+        data: { token: await tokens.issue(user), seconds: readSecuritySettings(parts.state).tokenSeconds },
+        error: 0,
+      }
     },
   )
 

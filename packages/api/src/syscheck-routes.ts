@@ -1,9 +1,11 @@
 /** Files and registry entries that agents have told of, and their scans (spec: api, part 5; fim, part 7). */
 import type { InventoryEntry } from '@dogwatch/store'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { agentIdPattern, deskOf } from './agent-items.ts'
+import { agentIdPattern } from './agent-items.ts'
 import { answerSchema, apiTime, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
+import { agentNames, agentsFor, demand, managerId } from './narrow.ts'
 import type { ApiParts, FilesDesk } from './parts.ts'
 import type { ApiServer } from './server.ts'
 
@@ -16,17 +18,19 @@ const short = (description: string) => Type.Optional(Type.String({ minLength: 1,
 const hash = (description: string) => Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{1,64}$', description }))
 /** Entries that are looked through when a filter needs each of them. */
 const readMax = 200_000
-const managerId = '000'
 const timeMaxS = 253_402_300_799
 const found = 'FIM findings of the agent were returned'
 
 export function syscheckRoutes(server: ApiServer, parts: ApiParts): void {
   /** The inventories, of an agent that there is; the manager has none of its own. */
-  const filesOf = (id: string): FilesDesk | null => {
-    if (id === managerId) return null
-    const desk = deskOf(parts)
-    if (!desk.agents().some((agent) => agent.id === id)) throw new ApiError(404, 'Agent does not exist', 1701)
-    return desk.files
+  const filesOf = (request: FastifyRequest, id: string): FilesDesk | null => {
+    const view = agentsFor(request, parts)
+    if (id !== managerId) {
+      view.agent(id)
+      return view.desk.files
+    }
+    demand(request, agentNames({ id, groups: [] }))
+    return null
   }
 
   server.get(
@@ -54,10 +58,12 @@ export function syscheckRoutes(server: ApiServer, parts: ApiParts): void {
           hash: hash('Any of the three'),
         }),
       },
-      config: { permission: 'syscheck:read' },
+      config: { permission: 'syscheck:read', isNarrowed: true },
     },
-    async ({ params: { agent_id: id }, query }) => {
-      const files = filesOf(id)
+    async (request) => {
+      const { agent_id: id } = request.params
+      const { query } = request
+      const files = filesOf(request, id)
       if (files === null) return itemsAnswer([], found)
       const { offset = 0, limit = 500, search = '', sort = '' } = query
       const tests = testsOf(query)
@@ -95,10 +101,11 @@ export function syscheckRoutes(server: ApiServer, parts: ApiParts): void {
     '/syscheck/:agent_id/last_scan',
     {
       schema: { tags, security, response, params, querystring, summary: 'When the last scan began and ended' },
-      config: { permission: 'syscheck:read' },
+      config: { permission: 'syscheck:read', isNarrowed: true },
     },
-    async ({ params: { agent_id: id } }) => {
-      const { startS, endS } = (await filesOf(id)?.lastScan(id)) ?? { startS: null, endS: null }
+    async (request) => {
+      const { agent_id: id } = request.params
+      const { startS, endS } = (await filesOf(request, id)?.lastScan(id)) ?? { startS: null, endS: null }
       // A scan that began after the last end goes on.
       const isUnderWay = endS !== null && startS !== null && endS < startS
       const item = { start: timeOf(startS), end: isUnderWay ? null : timeOf(endS) }
@@ -116,10 +123,11 @@ export function syscheckRoutes(server: ApiServer, parts: ApiParts): void {
         querystring,
         summary: 'Forget what the agent has told; it tells all again when it next compares',
       },
-      config: { permission: 'syscheck:clear' },
+      config: { permission: 'syscheck:clear', isNarrowed: true },
     },
-    async ({ params: { agent_id: id } }) => {
-      await filesOf(id)?.clear(id)
+    async (request) => {
+      const { agent_id: id } = request.params
+      await filesOf(request, id)?.clear(id)
       return itemsAnswer([id], 'Syscheck database was cleared on returned agents')
     },
   )

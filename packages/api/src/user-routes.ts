@@ -1,14 +1,19 @@
 /** Users, roles, and the log of what users did. */
 import type { User } from '@dogwatch/store'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { type Access, customIdMin } from './access.ts'
 import { answerSchema, apiTime, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
+import { demand, visible } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, passwordLengthMax, passwordProblem } from './password.ts'
-import { administrator } from './permissions.ts'
+import { actions, administrator } from './permissions.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { exceeding } from './rights.ts'
+import { administratorOf } from './role-parts.ts'
 import { roleRoutes } from './role-routes.ts'
+import { securityRuleRoutes } from './security-rule-routes.ts'
 import { type ApiServer, askerOf } from './server.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -29,10 +34,11 @@ export function userRoutes(
     '/security/users',
     {
       schema: { tags, security, response, summary: 'Users', querystring: Type.Object(pagingQuery) },
-      config: { permission: 'security:read' },
+      config: { permission: 'security:read', isNarrowed: true },
     },
-    ({ query }) => {
-      return listAnswer(state.users().map(userItem), query, 'Users were returned')
+    (request) => {
+      const found = visible(request, state.users(), nameOf)
+      return listAnswer(found.map(userItem), request.query, 'Users were returned')
     },
   )
 
@@ -50,13 +56,14 @@ export function userRoutes(
     },
     (request) => {
       const user = askerOf(request)
-      const allowed = [...access.actionsOf(user.roles)]
-      return itemsAnswer([{ ...userItem(user), actions: allowed }], 'Current user information was returned')
+      const item = { ...userItem(user), run_as: request.isRunAs, actions: actions.filter(request.rights.some) }
+      return itemsAnswer([item], 'Current user information was returned')
     },
   )
 
-  policyRoutes(server, access)
+  policyRoutes(server, state, access)
   roleRoutes(server, parts, access)
+  securityRuleRoutes(server, parts, access)
 
   server.post(
     '/security/users',
@@ -82,7 +89,8 @@ export function userRoutes(
       const { username, password: given, roles: wanted = [] } = request.body
       request.auditNote = username
       checkPassword(given)
-      checkRoles(askerOf(request), wanted)
+      checkKnown(wanted)
+      checkWithin(request, wanted)
       const passwordHash = await hashPassword(given)
       const user = state.addUser({ name: username, passwordHash, roles: wanted, createdMs: parts.now() })
       if (user === null) throw new ApiError(400, `the user ${username} is there already`, 5000)
@@ -105,18 +113,21 @@ export function userRoutes(
           { additionalProperties: false },
         ),
       },
-      config: { permission: 'security:update' },
+      config: { permission: 'security:update', isNarrowed: true },
     },
     async (request) => {
       const before = known(request.params.user_id)
       const asker = askerOf(request)
       const { password: given, roles: wanted, disabled } = request.body
       request.auditNote = before.name
-      // Whoever may change users still cannot become, or lock out, an administrator.
-      checkHeld(asker, before)
+      demand(request, nameOf(before))
+      // Whoever takes a user over may what the user may; locking out is not taking over, and is for those who may remove.
+      if (disabled === true && given === undefined && wanted === undefined) checkRemovable(request, before)
+      else checkUser(request, before)
       if (given !== undefined) checkPassword(given)
       if (wanted !== undefined) {
-        checkRoles(asker, wanted)
+        checkKnown(wanted)
+        checkWithin(request, wanted)
         checkOther(asker, before)
       }
       const losesAdministrator = (wanted !== undefined && !wanted.includes(administrator)) || disabled === true
@@ -145,9 +156,35 @@ export function userRoutes(
       config: { permission: 'user' },
     },
     async (request) => {
+      if (request.isRunAs)
+        throw new ApiError(403, 'Permission denied: the password is that of the user behind run_as', 4000)
       checkPassword(request.body.password)
       state.changeUser(askerOf(request).id, { passwordHash: await hashPassword(request.body.password) })
       return { message: 'Password was successfully changed; log in again', error: 0 }
+    },
+  )
+
+  server.put(
+    '/security/users/:user_id/run_as',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Allow a user to log in with the roles that security rules give, or no longer; their tokens end',
+        querystring: Type.Object({ ...commonQuery, allow_run_as: Type.Boolean() }),
+        params: idSchema,
+      },
+      config: { permission: 'security:edit_run_as' },
+    },
+    (request) => {
+      // The rules may give any role.
+      administratorOf(request)
+      const user = known(request.params.user_id)
+      request.auditNote = user.name
+      const changed = state.changeUser(user.id, { mayRunAs: request.query.allow_run_as })
+      const says = request.query.allow_run_as ? 'allowed' : 'no longer allowed'
+      return itemsAnswer(changed === null ? [] : [userItem(changed)], `${user.name} is ${says} to log in by run_as`)
     },
   )
 
@@ -162,13 +199,14 @@ export function userRoutes(
         querystring: Type.Object(commonQuery),
         params: idSchema,
       },
-      config: { permission: 'security:delete' },
+      config: { permission: 'security:delete', isNarrowed: true },
     },
     (request) => {
       const user = known(request.params.user_id)
       request.auditNote = user.name
       if (user.id === askerOf(request).id) throw new ApiError(400, 'nobody removes themselves', 5008)
-      checkHeld(askerOf(request), user)
+      demand(request, nameOf(user))
+      checkRemovable(request, user)
       keepOneAdministrator(user.id)
       state.removeUser(user.id)
       return itemsAnswer([userItem(user)], 'User was successfully deleted')
@@ -189,7 +227,7 @@ export function userRoutes(
     '/security/users/:user_id/roles',
     {
       schema: { ...links, summary: 'Give roles to a user, whose tokens end' },
-      config: { permission: 'security:update' },
+      config: { permission: 'security:update', isNarrowed: true },
     },
     (request) => {
       const user = known(request.params.user_id)
@@ -197,8 +235,11 @@ export function userRoutes(
       const wanted = request.query.role_ids.split(',').map(Number)
       const both = wanted.filter((id) => user.roles.includes(id))
       if (both.length > 0) throw new ApiError(400, `${user.name} has the role ${both[0]} already`, 4017)
-      checkHeld(askerOf(request), user)
-      checkRoles(askerOf(request), wanted)
+      demand(request, nameOf(user))
+      for (const id of wanted) demand(request, [`role:id:${id}`])
+      checkKnown(wanted)
+      checkUser(request, user)
+      checkWithin(request, [...user.roles, ...wanted])
       checkOther(askerOf(request), user)
       const changed = state.changeUser(user.id, { roles: [...user.roles, ...new Set(wanted)] })
       return itemsAnswer(changed === null ? [] : [userItem(changed)], 'All roles were linked to user')
@@ -208,7 +249,7 @@ export function userRoutes(
     '/security/users/:user_id/roles',
     {
       schema: { ...links, summary: 'Take roles from a user, whose tokens end' },
-      config: { permission: 'security:update' },
+      config: { permission: 'security:update', isNarrowed: true },
     },
     (request) => {
       const user = known(request.params.user_id)
@@ -216,7 +257,13 @@ export function userRoutes(
       const unwanted = request.query.role_ids.split(',').map(Number)
       const missing = unwanted.filter((id) => !user.roles.includes(id))
       if (missing.length > 0) throw new ApiError(400, `${user.name} has no role ${missing[0]}`, 4016)
-      checkHeld(askerOf(request), user)
+      demand(request, nameOf(user))
+      for (const id of unwanted) demand(request, [`role:id:${id}`])
+      checkUser(request, user)
+      checkWithin(
+        request,
+        user.roles.filter((id) => !unwanted.includes(id)),
+      )
       checkOther(askerOf(request), user)
       if (unwanted.includes(administrator)) keepOneAdministrator(user.id)
       const changed = state.changeUser(user.id, { roles: user.roles.filter((id) => !unwanted.includes(id)) })
@@ -258,18 +305,25 @@ export function userRoutes(
     }
   }
 
-  /** Only an administrator makes administrators; a role that was made is given by whoever may all that it allows; ids must be those of roles. */
-  function checkRoles(asker: User, wanted: readonly number[]): void {
-    const held = access.actionsOf(asker.roles)
+  function checkKnown(wanted: readonly number[]): void {
     for (const id of wanted) {
-      const role = access.role(id)
-      if (role === null) throw new ApiError(400, `there is no role ${id}`, 4002)
-      if (id >= customIdMin && !role.actions.every((action) => held.has(action)))
-        throw new ApiError(403, `Permission denied: ${role.name} allows more than you may`, 4000)
+      if (access.role(id) === null) throw new ApiError(400, `there is no role ${id}`, 4002)
     }
-    if (wanted.includes(administrator) && !asker.roles.includes(administrator)) {
+  }
+
+  /** Nobody gives more than they have: not by one of the roles, and not by all of them together. */
+  function checkWithin(request: FastifyRequest, wanted: readonly number[]): void {
+    if (askerOf(request).roles.includes(administrator)) return
+    if (wanted.includes(administrator))
       throw new ApiError(403, 'Permission denied: only an administrator changes administrators', 4000)
+    for (const id of wanted) {
+      const action = exceeding(access.rightsOfRole(id), request.rights)
+      if (action !== null)
+        throw new ApiError(403, `Permission denied: ${access.role(id)?.name} allows more than you may: ${action}`, 4000)
     }
+    const action = exceeding(access.rights(wanted), request.rights)
+    if (action !== null)
+      throw new ApiError(403, `Permission denied: that would allow more than you may: ${action}`, 4000)
   }
 
   /** A role may also deny; so it is not for those who have it to lay it down, nor to take another one up. */
@@ -279,12 +333,23 @@ export function userRoutes(
   }
 
   /** Whoever takes a user over may what the user may: so nobody changes those who may more. */
-  function checkHeld(asker: User, user: User): void {
-    checkRoles(
-      asker,
+  function checkUser(request: FastifyRequest, user: User): void {
+    if (user.mayRunAs && !askerOf(request).roles.includes(administrator))
+      throw new ApiError(403, 'Permission denied: only an administrator changes who may log in by run_as', 4000)
+    checkWithin(request, user.roles)
+  }
+
+  /** Those who have a role of the product, short of administrators, can be removed by whoever may remove users. */
+  function checkRemovable(request: FastifyRequest, user: User): void {
+    checkWithin(
+      request,
       user.roles.filter((id) => id === administrator || (id >= customIdMin && access.role(id) !== null)),
     )
   }
+}
+
+function nameOf({ id }: User): readonly string[] {
+  return [`user:id:${id}`]
 }
 
 function checkPassword(given: string): void {
@@ -293,6 +358,6 @@ function checkPassword(given: string): void {
 }
 
 /** The one shape in which a user leaves; the hash never does. */
-function userItem({ id, name, roles: held, isDisabled, createdMs }: User) {
-  return { id, username: name, allow_run_as: false, roles: held, disabled: isDisabled, created: apiTime(createdMs) }
+function userItem({ id, name, roles: held, isDisabled, mayRunAs, createdMs }: User) {
+  return { id, username: name, allow_run_as: mayRunAs, roles: held, disabled: isDisabled, created: apiTime(createdMs) }
 }

@@ -78,7 +78,7 @@ test('a file of a later version is refused', () => {
   database.close()
   expect(() => openState(path())).toThrow(/version 99/)
   const again = new DatabaseSync(path())
-  again.exec('PRAGMA user_version = 2')
+  again.exec('PRAGMA user_version = 3')
   again.close()
   state = openState(path())
 })
@@ -107,9 +107,51 @@ test('a file of the first version is taken further, with what is in it', () => {
   state.addUser(jane)
   state.close()
   const database = new DatabaseSync(path())
-  database.exec(`DROP TABLE roles; DROP TABLE policies; PRAGMA user_version = 1`)
+  database.exec(
+    `DROP TABLE roles; DROP TABLE policies; DROP TABLE security_rules; DROP TABLE role_rules;
+     DELETE FROM sqlite_sequence WHERE name = 'security_rules';
+     ALTER TABLE users DROP COLUMN may_run_as; PRAGMA user_version = 1`,
+  )
   database.close()
   state = openState(path())
   expect(state.users()).toMatchObject([jane])
   expect(state.putRole({ name: 'r', policies: [] })?.id).toBe(100)
+})
+
+test('security rules give roles, until one of the two is removed', () => {
+  const rule = state.putSecurityRule({ name: 'r', content: '{}' })
+  expect(rule).toEqual({ id: 100, name: 'r', content: '{}' })
+  expect(state.putSecurityRule({ name: 'r', content: '' })).toBeNull()
+  const role = state.putRole({ name: 'r', policies: [] })?.id ?? 0
+  expect([state.linkRule(role, 100), state.linkRule(role, 100), state.linkRule(1, 100)]).toEqual([true, false, true])
+  reopen()
+  expect(state.roleRules()).toEqual([
+    { role: 1, rule: 100 },
+    { role, rule: 100 },
+  ])
+  expect([state.unlinkRule(1, 100), state.unlinkRule(1, 100)]).toEqual([true, false])
+  state.removeRole(role)
+  expect(state.roleRules()).toEqual([])
+  state.linkRule(1, 100)
+  expect([state.removeSecurityRule(100), state.removeSecurityRule(100)]).toEqual([true, false])
+  expect([state.roleRules(), state.securityRules()]).toEqual([[], []])
+})
+
+test('a user may run as others only when told so, which ends the tokens', () => {
+  state.addUser(jane)
+  expect(state.user(1)?.mayRunAs).toBe(false)
+  expect(state.changeUser(1, { mayRunAs: true })).toMatchObject({ mayRunAs: true, tokenEpoch: 1 })
+  expect(state.changeUser(1, { roles: [] })?.mayRunAs).toBe(true)
+})
+
+test('the version tells of changes, of other processes too', () => {
+  const before = state.version()
+  expect(state.version()).toBe(before)
+  state.putSetting('a', 'b')
+  const own = state.version()
+  expect(own).not.toBe(before)
+  const other = openState(path())
+  other.putRole({ name: 'other', policies: [] })
+  expect(state.version()).not.toBe(own)
+  other.close()
 })

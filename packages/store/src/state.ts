@@ -16,13 +16,15 @@ export interface User {
   /** Ids of roles, in order. */
   readonly roles: readonly number[]
   readonly isDisabled: boolean
+  /** Whether the user may log in with the roles that security rules give to a context. */
+  readonly mayRunAs: boolean
   readonly createdMs: number
   /** Goes up when the user's tokens must end. */
   readonly tokenEpoch: number
 }
 
 export type NewUser = Pick<User, 'name' | 'passwordHash' | 'roles' | 'createdMs'>
-export type UserChange = Partial<Pick<User, 'passwordHash' | 'roles' | 'isDisabled'>>
+export type UserChange = Partial<Pick<User, 'passwordHash' | 'roles' | 'isDisabled' | 'mayRunAs'>>
 
 /** A role that somebody made; its id is 100 or above. */
 export interface CustomRole {
@@ -37,6 +39,14 @@ export interface CustomPolicy {
   readonly id: number
   readonly name: string
   /** JSON that the API wrote: actions, resources, effect. */
+  readonly content: string
+}
+
+/** A rule that gives roles to whoever logs in with a context that it fits; its id is 100 or above. */
+export interface SecurityRule {
+  readonly id: number
+  readonly name: string
+  /** JSON that the API wrote. */
   readonly content: string
 }
 
@@ -80,6 +90,18 @@ export interface State {
   putPolicy(policy: Omit<CustomPolicy, 'id'>, id?: number): CustomPolicy | null
   /** Takes it from its roles too. */
   removePolicy(id: number): boolean
+  securityRules(): SecurityRule[]
+  /** As `putRole`. */
+  putSecurityRule(rule: Omit<SecurityRule, 'id'>, id?: number): SecurityRule | null
+  /** Takes it from its roles too. */
+  removeSecurityRule(id: number): boolean
+  /** Which rule gives which role. */
+  roleRules(): { readonly role: number; readonly rule: number }[]
+  /** False when it is so already. */
+  linkRule(role: number, rule: number): boolean
+  unlinkRule(role: number, rule: number): boolean
+  /** Another text when roles, policies, rules or settings may have changed, also by another process. */
+  version(): string
   searches(): SavedSearch[]
   /** Makes one, or replaces the owner's of that name. */
   saveSearch(search: Omit<SavedSearch, 'id'>): SavedSearch
@@ -115,6 +137,11 @@ const migrations: readonly string[] = [
   `CREATE TABLE roles (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, policies TEXT NOT NULL) STRICT;
    CREATE TABLE policies (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, content TEXT NOT NULL) STRICT;
    INSERT INTO sqlite_sequence (name, seq) VALUES ('roles', 99), ('policies', 99);`,
+  `ALTER TABLE users ADD COLUMN may_run_as INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE security_rules (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, content TEXT NOT NULL) STRICT;
+   CREATE TABLE role_rules (role INTEGER NOT NULL, rule INTEGER NOT NULL, PRIMARY KEY (role, rule)) STRICT;
+   INSERT INTO sqlite_sequence (name, seq) VALUES ('security_rules', 99);`,
 ]
 
 type Row = Readonly<Record<string, unknown>>
@@ -134,14 +161,17 @@ export function openState(path: string): State {
   const user = (id: number): User | null => all('SELECT * FROM users WHERE id = ?', id).map(userOf)[0] ?? null
   const userNamed = (name: string): User | null =>
     all('SELECT * FROM users WHERE name = ?', name).map(userOf)[0] ?? null
+  // Of this process; SQLite itself tells of the others.
+  let changes = 0
   /** Null when another row has the name, or there is none of that id. */
   const putNamed = (
-    table: 'roles' | 'policies',
+    table: 'roles' | 'policies' | 'security_rules',
     member: string,
     name: string,
     value: string,
     id?: number,
   ): Row | null => {
+    changes += 1
     const [same] = all(`SELECT id FROM ${table} WHERE name = ?`, name)
     if (same !== undefined && Number(same.id) !== id) return null
     const rows =
@@ -162,6 +192,8 @@ export function openState(path: string): State {
         const kept = JSON.stringify(roles.filter((role) => role !== id))
         run('UPDATE users SET roles = ?, token_epoch = token_epoch + 1 WHERE id = ?', kept, holder)
       }
+      changes += 1
+      run('DELETE FROM role_rules WHERE role = ?', id)
       return run('DELETE FROM roles WHERE id = ?', id).changes > 0
     },
     policies: () => all('SELECT * FROM policies ORDER BY id').map(policyOf),
@@ -175,8 +207,33 @@ export function openState(path: string): State {
         const kept = JSON.stringify(policies.filter((policy) => policy !== id))
         run('UPDATE roles SET policies = ? WHERE id = ?', kept, role)
       }
+      changes += 1
       return run('DELETE FROM policies WHERE id = ?', id).changes > 0
     },
+    securityRules: () => all('SELECT * FROM security_rules ORDER BY id').map(policyOf),
+    putSecurityRule({ name, content }, id) {
+      const row = putNamed('security_rules', 'content', name, content, id)
+      return row === null ? null : policyOf(row)
+    },
+    removeSecurityRule(id) {
+      changes += 1
+      run('DELETE FROM role_rules WHERE rule = ?', id)
+      return run('DELETE FROM security_rules WHERE id = ?', id).changes > 0
+    },
+    roleRules: () =>
+      all('SELECT * FROM role_rules ORDER BY role, rule').map(({ role, rule }) => ({
+        role: Number(role),
+        rule: Number(rule),
+      })),
+    linkRule(role, rule) {
+      changes += 1
+      return run('INSERT OR IGNORE INTO role_rules VALUES (?, ?)', role, rule).changes > 0
+    },
+    unlinkRule(role, rule) {
+      changes += 1
+      return run('DELETE FROM role_rules WHERE role = ? AND rule = ?', role, rule).changes > 0
+    },
+    version: () => `${changes}.${String(all('PRAGMA data_version')[0]?.data_version)}`,
     users: () => all('SELECT * FROM users ORDER BY id').map(userOf),
     user,
     userNamed,
@@ -188,12 +245,14 @@ export function openState(path: string): State {
     changeUser(id, change) {
       const before = user(id)
       if (before === null) return null
-      const { passwordHash, roles, isDisabled } = { ...before, ...change }
+      const { passwordHash, roles, isDisabled, mayRunAs } = { ...before, ...change }
       run(
-        'UPDATE users SET password_hash = ?, roles = ?, is_disabled = ?, token_epoch = token_epoch + 1 WHERE id = ?',
+        `UPDATE users SET password_hash = ?, roles = ?, is_disabled = ?, may_run_as = ?, token_epoch = token_epoch + 1
+         WHERE id = ?`,
         passwordHash,
         JSON.stringify(roles),
         isDisabled ? 1 : 0,
+        mayRunAs ? 1 : 0,
         id,
       )
       return user(id)
@@ -224,7 +283,10 @@ export function openState(path: string): State {
       return { total, deeds: all('SELECT * FROM deeds ORDER BY id DESC LIMIT ? OFFSET ?', limit, offset).map(deedOf) }
     },
     setting: (name) => textOf(all('SELECT value FROM settings WHERE name = ?', name)[0]?.value) || null,
-    putSetting: (name, value) => void run('INSERT OR REPLACE INTO settings VALUES (?, ?)', name, value),
+    putSetting(name, value) {
+      changes += 1
+      run('INSERT OR REPLACE INTO settings VALUES (?, ?)', name, value)
+    },
     backup: (to) => void run('VACUUM INTO ?', to),
     close: () => database.close(),
   }
@@ -255,6 +317,7 @@ function userOf(row: Row): User {
     passwordHash: textOf(row.password_hash),
     roles: Array.isArray(roles) ? roles.filter((role) => typeof role === 'number') : [],
     isDisabled: row.is_disabled === 1,
+    mayRunAs: row.may_run_as === 1,
     createdMs: Number(row.created_ms),
     tokenEpoch: Number(row.token_epoch),
   }
