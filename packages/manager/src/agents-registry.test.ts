@@ -35,6 +35,7 @@ function registry(over: Partial<RegistryOptions> = {}, nowMs = 0): AgentRegistry
       password: null,
       disconnectionTimeS: 900,
       disconnectionAlertTimeS: 60,
+      deleteOldMin: 0,
       allowsHigherVersions: false,
       reviewToken: async (token) => (token === 'good' ? 'uid-1' : null),
       notice: ({ agentId, message }) => void notices.push(`${agentId ?? '-'} ${message.toString()}`),
@@ -296,6 +297,54 @@ test.each(jumps)('a clock that is set %s makes nobody silent, and hides nobody w
   expect(agents.rows.get('001')?.status).toBe('disconnected')
   agents.tick(start + 16 * minute, 16 * minute)
   expect(notices.filter((notice) => notice.includes('disconnected'))).toHaveLength(1)
+})
+
+describe('an agent that is away for longer than wanted', () => {
+  async function away(deleteOldMin: number): Promise<AgentRegistry> {
+    const agents = registry({ deleteOldMin, purges: true })
+    const gone = await enrolled(agents, { name: 'gone' })
+    await enrolled(agents, { name: 'never' })
+    const here = await enrolled(agents, { name: 'here' })
+    for (const agent of [gone, here]) agents.keepAlive(agent, text, '192.0.2.7', minute)
+    agents.shutdown(gone, 2 * minute)
+    agents.tick(2 * minute, 0)
+    notices.length = 0
+    return agents
+  }
+  const ids = (agents: AgentRegistry): string[] => [...agents.rows.keys()]
+
+  test('is removed, and that is said; who never came or is here stays', async () => {
+    const agents = await away(10)
+    agents.tick(11 * minute, 9 * minute)
+    expect(ids(agents)).toEqual(['001', '002', '003'])
+    agents.tick(13 * minute, 11 * minute)
+    expect(ids(agents)).toEqual(['002', '003'])
+    expect(notices).toContain("- 1:wazuh-monitord:ossec: Agent removed: 'gone-any'.")
+    expect(readFileSync(join(home, 'etc/client.keys'), 'utf8')).not.toContain('gone')
+  })
+
+  test('stays where nothing is wanted', async () => {
+    const agents = await away(0)
+    agents.tick(100_000 * minute, 100_000 * minute)
+    expect(ids(agents)).toEqual(['001', '002', '003'])
+  })
+
+  test('is not removed by a clock that is set', async () => {
+    const agents = await away(10)
+    agents.tick(1002 * minute, minute)
+    expect(ids(agents)).toEqual(['001', '002', '003'])
+    agents.tick(1013 * minute, 12 * minute)
+    expect(ids(agents)).toEqual(['002', '003'])
+  })
+})
+
+test('an agent is in 128 groups at most', async () => {
+  const agents = registry()
+  await enrolled(agents, { name: 'web' })
+  const groups = Array.from({ length: 129 }, (_, n) => `g${n}`)
+  for (const group of groups) agents.groups.create(group)
+  expect(agents.setGroups('001', groups)).toMatch(/128 groups at most, not in 129/)
+  expect(agents.setGroups('001', groups.slice(1))).toBeNull()
 })
 
 test('an agent too old to say its version is let in', async () => {

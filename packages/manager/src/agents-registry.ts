@@ -15,6 +15,7 @@ import {
   type EnrolmentRequest,
   enrolledAnswer,
   eventPayload,
+  groupsMax,
   isNewerVersion,
   type KeyEntry,
   parseEnrolment,
@@ -41,6 +42,8 @@ export interface RegistryOptions {
   readonly password: string | null
   readonly disconnectionTimeS: number
   readonly disconnectionAlertTimeS: number
+  /** Minutes after which an agent that is away is removed; 0: never. */
+  readonly deleteOldMin: number
   readonly allowsHigherVersions: boolean
   /** The node that a token belongs to, by the word of its cluster; null when it proves nothing. */
   readonly reviewToken: (token: string) => Promise<string | null>
@@ -73,6 +76,7 @@ const touchedTicks = 20
 /** What a clock may be off without being set, milliseconds. */
 const jumpMsMin = 5000
 const touchedMin = 50
+const minuteMs = 60_000
 
 export class AgentRegistry implements AgentDirectory {
   readonly groups: AgentGroups
@@ -89,6 +93,8 @@ export class AgentRegistry implements AgentDirectory {
   /** The reading of client.keys that everything here is in line with. */
   #syncedReads = 0
 
+  /** When to look for agents that have been away for too long. */
+  #removeDueMs = 0
   /** How far the clock is ahead of the steady one; null before the first tick. */
   #clockMs: number | null = null
 
@@ -197,6 +203,24 @@ export class AgentRegistry implements AgentDirectory {
       if (row?.status === 'disconnected')
         this.#say(row, 'wazuh-monitord', `ossec: Agent disconnected: '${row.name}-${row.registerIp}'.`)
     }
+    this.#removeOld(nowMs)
+  }
+
+  /** Removes agents that have been away for longer than wanted; those that never came stay. */
+  #removeOld(nowMs: number): void {
+    const { deleteOldMin, purges, tell } = this.#options
+    if (deleteOldMin === 0 || nowMs < this.#removeDueMs) return
+    this.#removeDueMs = nowMs + minuteMs
+    const old = [...this.#state.rows.values()].filter(
+      ({ status, keepAliveMs, disconnectedMs }) =>
+        status === 'disconnected' && nowMs - (keepAliveMs ?? disconnectedMs ?? nowMs) > deleteOldMin * minuteMs,
+    )
+    const removed = this.remove(
+      old.map(({ id }) => id),
+      purges,
+      nowMs,
+    )
+    for (const id of removed) tell('removed: away for too long', { id, minutes: deleteOldMin })
   }
 
   /** A clock that is set, or a machine that slept, makes no agent silent, and hides no silent one. */
@@ -208,6 +232,8 @@ export class AgentRegistry implements AgentDirectory {
     for (const row of this.#state.rows.values())
       if (row.keepAliveMs !== null && (row.status === 'active' || row.status === 'pending'))
         this.#state.touch({ ...row, keepAliveMs: row.keepAliveMs + jumpMs })
+    // Nobody is removed by the hand that sets the clock: they have that long to come back, or it to be set right.
+    this.#removeDueMs = nowMs + this.#options.deleteOldMin * minuteMs
     for (const [id, dueMs] of this.#alertsDue) this.#alertsDue.set(id, dueMs + jumpMs)
   }
 
@@ -319,6 +345,7 @@ export class AgentRegistry implements AgentDirectory {
   setGroups(id: string, groups: readonly string[]): string | null {
     const row = this.#state.rows.get(id)
     if (row === undefined) return `there is no agent ${id}`
+    if (groups.length > groupsMax) return `an agent is in ${groupsMax} groups at most, not in ${groups.length}`
     const missing = groups.find((group) => !this.groups.has(group))
     if (missing !== undefined) return `there is no group ${missing}`
     this.#put({ ...row, groups: groups.length === 0 ? ['default'] : groups, isSynced: false })

@@ -1,12 +1,23 @@
 /** What stock agents send, byte by byte as the specification of the protocol has it, and the bytes that they are answered with. Nothing here seals with code of ours but where it says so. */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { deflateSync } from 'node:zlib'
 import { readConfiguration } from '@dogwatch/config'
-import { cipherKeys, frame, openMessage, readEnvelope, sealMessage, withBlowfish } from '@dogwatch/protocol'
+import {
+  aesOnly,
+  cipherKeys,
+  frame,
+  openMessage,
+  payloadLengthMax,
+  readEnvelope,
+  sealMessage,
+  withBlowfish,
+} from '@dogwatch/protocol'
 import pino from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Agents, startAgents } from './agents.ts'
@@ -42,10 +53,10 @@ afterEach(async () => {
   rmSync(home, { recursive: true })
 })
 
-async function start({ ip = 'any', remote = '' } = {}): Promise<number> {
+async function start({ ip = 'any', remote = '', global = '' } = {}): Promise<number> {
   writeFileSync(join(home, 'etc/client.keys'), `001 vec-agent ${ip} ${key}\n`)
   const text = `<ossec_config><remote><local_ip>127.0.0.1</local_ip><protocol>tcp,udp</protocol>${remote}</remote>
-    <auth><disabled>yes</disabled></auth></ossec_config>`
+    <auth><disabled>yes</disabled></auth><global>${global}</global></ossec_config>`
   const { configuration, problems } = readConfiguration('ossec.conf', text)
   if (configuration === null) throw new Error(JSON.stringify(problems))
   agents = await startAgents({
@@ -308,4 +319,248 @@ test('a second connection with the same key is closed, and the first stays', asy
   first.send(sealed('1:a:still here'))
   await until(() => records.length > 0)
   expect([second.payloads(), records, first.isClosed()]).toEqual([[], ['1:[001] (vec-agent) any->a:still here'], false])
+})
+
+/** A connected agent; what it has heard so far is passed over. */
+async function connected(options: Parameters<typeof start>[0] = {}) {
+  const agent = await tcp(await start(options))
+  agent.send(sealed('#!-agent startup {"version":"v4.14.7"}'))
+  await until(() => agent.payloads().length === 1)
+  let passed = 1
+  return {
+    ...agent,
+    /** Payloads since the last call, as soon as there are so many. */
+    async hears(count: number): Promise<string[]> {
+      await until(() => agent.payloads().length >= passed + count)
+      const heard = agent.payloads().slice(passed)
+      passed += heard.length
+      return heard
+    },
+    row: async () => (await agents?.answer({ verb: 'show', id: '001' }))?.agents[0],
+  }
+}
+
+const ack = '#!-agent ack '
+const barrier = '#!-keep-alive of no form'
+
+test('each control message has its own effect on the status, and only some are acknowledged', async () => {
+  const agent = await connected()
+  expect((await agent.row())?.status).toBe('pending')
+  // An answer that nobody waits for is none of a keep-alive.
+  agent.send(sealed('#!-req 1f ok {}'))
+  agent.send(sealed('1:end:'))
+  await until(() => records.length === 1)
+  expect([(await agent.row())?.status, agent.payloads().length]).toEqual(['pending', 1])
+  agent.send(sealed(barrier))
+  expect(await agent.hears(1)).toEqual([ack])
+  expect((await agent.row())?.status).toBe('active')
+  agent.send(sealed('#!-agent shutdown '))
+  await until(() => records.length === 2)
+  expect(await agent.row()).toMatchObject({ status: 'disconnected', statusCode: 3 })
+  // The next connection begins anew.
+  agent.send(sealed('#!-agent startup {"version":"v4.14.7"}'))
+  expect(await agent.hears(1)).toEqual([ack])
+  expect((await agent.row())?.status).toBe('pending')
+})
+
+const linux =
+  'Linux |web1 |6.1.0-28-amd64 |#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22) |x86_64 [Debian GNU/Linux|debian: 12 (bookworm)] - Wazuh v4.14.7 / ab73af41699f13fdd81903b5f23d8d00'
+const keepAlives: readonly [says: string, text: string, row: object][] = [
+  [
+    'a Linux agent, as the specification shows it',
+    `${linux}\n"env":prod\n4a8724b20dee0124ff9656783c490c4e merged.mg\n#"_agent_ip":10.0.0.15\n`,
+    {
+      version: 'Wazuh v4.14.7',
+      configSum: 'ab73af41699f13fdd81903b5f23d8d00',
+      mergedSum: '4a8724b20dee0124ff9656783c490c4e',
+      ip: '10.0.0.15',
+      labels: [{ key: 'env', value: 'prod', isHidden: false }],
+      isSynced: false,
+      system: {
+        name: 'Debian GNU/Linux',
+        platform: 'debian',
+        version: '12',
+        codename: 'bookworm',
+        major: '12',
+        architecture: 'x86_64',
+        hostname: 'web1',
+      },
+    },
+  ],
+  [
+    'a Windows agent',
+    'Microsoft Windows 11 Pro [Ver: 10.0.22631.4602] - Wazuh v4.14.7\nx merged.mg\n',
+    { ip: '127.0.0.1', system: { name: 'Microsoft Windows 11 Pro', platform: 'windows', version: '10.0.22631.4602' } },
+  ],
+  [
+    'labels that are hidden, and the system’s own, which are none',
+    `${linux}\n!"token":a:b\n#"_wazuh_version":9\n"a.b":c "d"\n`,
+    {
+      labels: [
+        { key: 'token', value: 'a:b', isHidden: true },
+        { key: 'a.b', value: 'c "d"', isHidden: false },
+      ],
+    },
+  ],
+  ['what follows the last newline is no part of it', `${linux}\n"env":prod\n"cut":of`, { labels: [{ key: 'env' }] }],
+]
+test.each(keepAlives)('a keep-alive: %s', async (_says, text, row) => {
+  const agent = await connected()
+  agent.send(sealed(`#!-${text}`))
+  await until(() => agent.payloads().includes(ack) && agent.payloads().length > 1)
+  expect(await agent.row()).toMatchObject({ status: 'active', ...row })
+})
+
+test('a keep-alive as the one before it changes its time and nothing else; what it leaves out is forgotten', async () => {
+  const agent = await connected()
+  agent.send(sealed(`#!-${linux}\n"env":prod\n`))
+  await agent.hears(1)
+  const before = await agent.row()
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  agent.send(sealed(`#!-${linux}\n"env":prod\n`))
+  await agent.hears(1)
+  const after = await agent.row()
+  expect(after?.keepAliveMs).toBeGreaterThan(before?.keepAliveMs ?? Number.POSITIVE_INFINITY)
+  expect(after).toEqual({ ...before, keepAliveMs: after?.keepAliveMs })
+  agent.send(sealed(`#!-${linux}\n`))
+  await agent.hears(1)
+  expect(await agent.row()).toMatchObject({ labels: [], version: 'Wazuh v4.14.7' })
+})
+
+test('what the desk says goes to the agent as it stands in the protocol', async () => {
+  const agent = await connected()
+  expect(agents?.desk?.reconnect('001')).toBe(true)
+  expect(await agent.hears(1)).toEqual(['#!-force_reconnect'])
+  const answers = ['ok {"localfile":[]}', 'err Could not get requested section', 'ok \x00\xff \n']
+  for (const answer of answers) {
+    const asked = agents?.desk?.ask('001', 'logcollector', 'getconfig localfile')
+    const [request = ''] = await agent.hears(1)
+    expect(request).toMatch(/^#!-req [0-9a-f]{1,8} logcollector getconfig localfile$/)
+    agent.send(sealed(`#!-req ${request.split(' ')[1]} ${answer}`))
+    expect(await asked).toEqual({ text: Buffer.from(answer, 'latin1').toString('utf8') })
+  }
+})
+
+test('several questions at once have numbers of their own, and each its answer, whatever the order', async () => {
+  const agent = await connected()
+  const parts = ['client', 'buffer', 'labels']
+  const asked = parts.map((part) => agents?.desk?.ask('001', 'agent', `getconfig ${part}`))
+  const requests = await agent.hears(3)
+  expect(new Set(requests.map((request) => request.split(' ')[1])).size).toBe(3)
+  for (const request of requests.toReversed())
+    agent.send(sealed(`#!-req ${request.split(' ')[1]} ok ${request.split(' ').at(-1)}`))
+  expect(await Promise.all(asked)).toEqual(parts.map((part) => ({ text: `ok ${part}` })))
+})
+
+test('how an upgrade went is kept as an event, and the agent is told once that it was heard', async () => {
+  const agent = await connected()
+  const result =
+    'u:upgrade_module:{"command":"upgrade_update_status","parameters":{"error":0,"message":"Upgrade was successful","status":"Done"}}'
+  // It says so again until it hears of it.
+  for (let n = 0; n < 3; n++) agent.send(sealed(result))
+  agent.send(sealed('u:upgrade_module:{"command":"other"}'))
+  agent.send(sealed(barrier))
+  const heard = [...(await agent.hears(2))].sort()
+  expect(heard[0]).toBe(ack)
+  expect(heard[1]).toMatch(/^#!-req [0-9a-f]{1,8} upgrade \{"command":"clear_upgrade_result","parameters":\{\}\}$/)
+  expect(records).toHaveLength(4)
+  agent.send(sealed(`#!-req ${heard[1]?.split(' ')[1]} {"error":0,"message":"ok","data":[]}`))
+  // After another upgrade it is told anew.
+  agent.send(sealed(result))
+  expect((await agent.hears(1))[0]).toMatch(/clear_upgrade_result/)
+})
+
+test('a comparison of files: every answer of the table, and the end of it', async () => {
+  const agent = await connected()
+  const sum = (...checksums: string[]): string => createHash('sha1').update(checksums.join('')).digest('hex')
+  const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(40)) as [string, string, string]
+  const say = (type: string, data: object): void =>
+    agent.send(sealed(`5:fim_file:${JSON.stringify({ component: 'fim_file', type, data })}`))
+  const row = (index: string, checksum: string): void =>
+    say('state', { index, timestamp: 1, attributes: { type: 'file', checksum } })
+  const compare = (part: string, begin: string, end: string, checksum: string, more: object = {}): void =>
+    say(`integrity_check_${part}`, { id: 1_700_000_000, begin, end, checksum, ...more })
+  const answer = (word: string, begin: string, end: string): string =>
+    `#!-fim_file dbsync ${word} {"id":1700000000,"begin":"${begin}","end":"${end}"}`
+
+  compare('global', '/a', '/c', sum(a, b, c), { tail: '/x' })
+  expect(await agent.hears(1)).toEqual([answer('no_data', '/a', '/c')])
+  for (const [path, checksum] of [
+    ['/a', a],
+    ['/b', b],
+    ['/c', c],
+  ] as const)
+    row(path, checksum)
+  // Equal is silent; what differs after it is the next that is heard.
+  compare('global', '/a', '/c', sum(a, b, c))
+  compare('left', '/a', '/b', sum(a, a), { tail: '/c' })
+  expect(await agent.hears(1)).toEqual([answer('checksum_fail', '/a', '/b')])
+  compare('right', '/c', '/c', sum(a))
+  expect(await agent.hears(1)).toEqual([answer('checksum_fail', '/c', '/c')])
+  // Between the left part and its tail nothing may be; outside of the whole neither.
+  row('/bb', b)
+  compare('left', '/a', '/b', sum(a, b), { tail: '/c' })
+  compare('right', '/bb', '/bb', sum(b))
+  expect(await agent.hears(1)).toEqual([answer('no_data', '/bb', '/bb')])
+  compare('global', '/b', '/b', sum(b))
+  compare('right', '/a', '/a', sum(a))
+  compare('right', '/c', '/c', sum(c))
+  expect(await agent.hears(2)).toEqual([answer('no_data', '/a', '/a'), answer('no_data', '/c', '/c')])
+  say('integrity_clear', { id: 1_700_000_000 })
+  compare('global', '/b', '/b', sum(b))
+  expect(await agent.hears(1)).toEqual([answer('no_data', '/b', '/b')])
+  // A part of the inventory that is not kept is not answered, and the connection stays.
+  agent.send(sealed(`5:syscollector:{"component":"syscollector_ports","type":"integrity_clear","data":{"id":1}}`))
+  agent.send(sealed(barrier))
+  expect(await agent.hears(1)).toEqual([ack])
+  expect(
+    (await agents?.desk?.files.find('001', { component: null, key: null, search: '', offset: 0, limit: 9 }))?.total,
+  ).toBe(0)
+})
+
+const lengths: readonly [says: string, length: number, reason: string][] = [
+  ['the longest message is read', 65_536, 'no_message'],
+  ['one that is a byte longer is not', 65_537, 'frame_too_long'],
+]
+test.each(lengths)('%s', async (_says, length, reason) => {
+  const anybody = await tcp(await start())
+  anybody.send(frame(Buffer.alloc(length, 'x')))
+  await until(() => anybody.isClosed())
+  expect(agents?.figures().channel?.refused).toMatchObject({ [reason]: 1 })
+})
+
+test('the longest event arrives whole, also when nothing of it can be made smaller', async () => {
+  const agent = await connected()
+  const text = `1:a:${randomBytes(65_404).toString('latin1')}`
+  expect(text).toHaveLength(payloadLengthMax)
+  agent.send(sealed(text))
+  await until(() => records.length === 1 || agent.isClosed())
+  expect(records[0]).toBe(`1:[001] (vec-agent) any->${text.slice(2)}`)
+})
+
+test('a message that would become a hundred times as long is refused', async () => {
+  const agent = await connected()
+  const packed = deflateSync(Buffer.alloc(6_000_000, 'x'))
+  const padded = Buffer.concat([Buffer.from('!'.repeat(8 - (packed.length % 8))), packed])
+  agent.send(frame(Buffer.concat([Buffer.from('!001!#AES:'), aesOnly.aes.encrypt(padded, keys)])))
+  await until(() => agent.isClosed())
+  expect([records, agents?.figures().channel?.refused.bad_content]).toEqual([[], 1])
+})
+
+test('an agent that is away for longer than local_internal_options.conf allows is removed', async () => {
+  writeFileSync(join(home, 'etc/local_internal_options.conf'), 'monitord.delete_old_agents=1\n')
+  const agent = await connected()
+  agent.send(sealed('#!-agent shutdown '))
+  await until(() => records.length === 1)
+  // Its last word is told to be an hour old, as after an hour.
+  await agents?.close(1000)
+  const db = new DatabaseSync(join(home, 'queue/agents.db'))
+  db.prepare(`UPDATE agent SET row = json_set(row, '$.keepAliveMs', ?)`).run(Date.now() - 3_600_000)
+  db.close()
+  const keys = join(home, 'etc/client.keys')
+  const text = readFileSync(keys, 'utf8')
+  await start()
+  writeFileSync(keys, text)
+  await until(() => readFileSync(keys, 'utf8').includes('001 !vec-agent'))
+  expect((await agents?.answer({ verb: 'list' }))?.agents).toEqual([])
 })

@@ -26,6 +26,8 @@ import { startLocal } from './agents-local.ts'
 import { AgentRegistry } from './agents-registry.ts'
 import { recoverSpools, type SpoolJournal, spoolsPath, writeSpools } from './agents-spools.ts'
 import { type AgentRow, sortedRows } from './agents-state.ts'
+import { UpgradeResults } from './agents-upgrade.ts'
+import { type InternalOptions, readInternalOptions } from './internal-options.ts'
 import type { Log } from './log.ts'
 import type { AgentMetricFigures } from './metrics.ts'
 import { explainListenError } from './port-holder.ts'
@@ -131,10 +133,14 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     })
     inventories = kept
     closers.push(() => kept.close())
+    const upgrades = new UpgradeResults(async (id, target, command) => channel?.request(id, target, command, requestMs))
     const tapped: RecordSink = {
       async put(meta, body) {
         await sink.put(meta, body)
-        for (const part of body) kept.take(meta.source, part)
+        for (const part of body) {
+          kept.take(meta.source, part)
+          upgrades.take(meta.source, part)
+        }
       },
     }
     let facts: NodeJS.Timeout | null = null
@@ -152,6 +158,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         password: auth.usePassword ? passwordOf(home, log) : null,
         disconnectionTimeS: global.agentsDisconnectionTimeS,
         disconnectionAlertTimeS: global.agentsDisconnectionAlertTimeS,
+        deleteOldMin: internalOptionsOf(home, log).deleteOldAgentsMin,
         allowsHigherVersions: secure.some(({ allowHigherVersions }) => allowHigherVersions),
         reviewToken: options.reviewToken ?? reviewerOf(home, auth.tokenReview),
         notice: ({ agentId, message }) => put(agentId === null ? 'internal' : 'agent', agentId ?? 'manager', message),
@@ -430,6 +437,13 @@ function factsOf(registry: AgentRegistry): Map<string, AgentFacts> {
       ]
     }),
   )
+}
+
+function internalOptionsOf(home: string, log: Log): InternalOptions {
+  const path = join(home, 'etc/local_internal_options.conf')
+  const { options, problems } = readInternalOptions(existsSync(path) ? readFileSync(path, 'utf8') : '')
+  for (const problem of problems) log.warn(`${path}: ${problem}`)
+  return options
 }
 
 /** The list itself, when TLS here knows one of its ciphers. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -147,6 +148,21 @@ test('the longest payload fits, one byte more does not', () => {
     sealMessage(Buffer.alloc(length, 65), { global: 1, local: 1 }, keys, both, { random: 1, level: 0 })
   expect(open(seal(payloadLengthMax))).toHaveProperty('payload.length', payloadLengthMax)
   expect(() => seal(payloadLengthMax + 1)).toThrow(RangeError)
+})
+
+test.each([0, 1, 9])('what cannot be made smaller fits into a message at its longest, at level %i', (level) => {
+  for (const method of methods)
+    for (const length of [1000, 20_000, 32_768, 40_000, payloadLengthMax]) {
+      const payload = randomBytes(length)
+      const sealed = sealMessage(payload, { global: 1, local: 1 }, keys, both, {
+        method,
+        random: 1,
+        level,
+        id: '12345678',
+      })
+      expect(sealed.length).toBeLessThanOrEqual(messageLengthMax)
+      expect(open(sealed)).toHaveProperty('payload.length', length)
+    }
 })
 
 test('a ping is told from a message', () => {

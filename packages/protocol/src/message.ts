@@ -20,8 +20,11 @@ const plainLengthMax = 65_536
 /** Smallest buffer to inflate into, bytes. */
 const chunkSizeMin = 1024
 
-/** zlib's memory level: 8 would take 256 KiB for every acknowledgement. */
-const packMemory = 4
+/**
+ * zlib's memory level, and from how many bytes the greater one is taken: it would take 256 KiB for every acknowledgement, yet with the lesser one what cannot be made
+ * smaller grows by five bytes in each kilobyte, and the longest payload beyond the longest message.
+ */
+const packMemory = { small: 4, large: 8, largeFrom: 32_768 } as const
 
 const digestLength = 32
 /** Five random digits, ten, a colon, four, a colon. */
@@ -127,7 +130,8 @@ export function sealMessage(
   if (cipher === undefined) throw new RangeError(`the cipher ${method} is not at hand`)
   const head = `${digits(random, 5)}${digits(global, 10)}:${digits(local, 4)}:`
   const body = Buffer.concat([Buffer.from(head, 'latin1'), payload])
-  const packed = deflateSync(Buffer.concat([Buffer.from(md5(body), 'latin1'), body]), { level, memLevel: packMemory })
+  const memLevel = body.length < packMemory.largeFrom ? packMemory.small : packMemory.large
+  const packed = deflateSync(Buffer.concat([Buffer.from(md5(body), 'latin1'), body]), { level, memLevel })
   const bangs = 8 - (packed.length % 8)
   const text = cipher.encrypt(Buffer.concat([Buffer.alloc(bangs, bang), packed]), keys)
   const prefix = `${id === undefined ? '' : `!${id}!`}${method === 'aes' ? '#AES:' : ':'}`
