@@ -96,9 +96,8 @@ export function resolveRuleset(
   const lists = ruleset.lists.flatMap((name): ListFile[] => {
     const path = place(name)
     if (isFile(path)) return [{ name, path }]
-    problems.push(
-      warning(path, 'RULESET_FILE_MISSING', `the list ${name} is not there; rules that need it are passed over`),
-    )
+    const message = `the list ${name} is not there; rules that need it are passed over`
+    problems.push({ ...warning(path, 'RULESET_FILE_MISSING', message), about: name })
     return []
   })
   const decoders = files('decoders', ruleset.decoderDirs, ruleset.decoderIncludes, ruleset.decoderExcludes)

@@ -271,8 +271,8 @@ class RuleLoader {
     const content = element.content
     const error = (code: string, message: string): void =>
       this.#problems.error(file, element.offset, code, `rule ${id}: ${message}`)
-    const skip = (code: string, message: string): void => {
-      this.#problems.warning(file, element.offset, code, `rule ${id} is passed over: ${message}`)
+    const skip = (code: string, message: string, about?: string): void => {
+      this.#problems.warning(file, element.offset, code, `rule ${id} is passed over: ${message}`, about)
       draft.isSkipped = true
     }
     if (content.length > pieceLengthMax && name !== 'description')
@@ -504,7 +504,7 @@ class RuleLoader {
     id: number,
     element: XmlElement,
     draft: Draft,
-    skip: (code: string, message: string) => void,
+    skip: (code: string, message: string, about: string) => void,
   ): void {
     const attribute = (name: string): string | undefined => element.attributes.find((a) => a.name === name)?.value
     const name = attribute('field')
@@ -521,7 +521,8 @@ class RuleLoader {
     else {
       const list = this.#lists.get(element.content) ?? this.#lists.get(element.content.replace(/\.cdb$/, ''))
       if (list === undefined) {
-        skip('LIST_NOT_LOADED', `the list '${element.content}' is not loaded; add it to the <ruleset> block`)
+        const { content } = element
+        skip('LIST_NOT_LOADED', `the list '${content}' is not loaded; add it to the <ruleset> block`, content)
         return
       }
       const check = attribute('check_value')
@@ -775,6 +776,7 @@ class RuleLoader {
             element.offset,
             'IF_SID_UNKNOWN',
             `rule ${rule.id}: no rule ${text} was loaded before`,
+            `rule ${text}`,
           )
         else parents.add(parent)
       }

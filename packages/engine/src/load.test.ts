@@ -313,6 +313,15 @@ describe('what is wrong is told with its place', () => {
     expect([problem?.at.file, problem?.lineText]).toEqual(['rules.xml', '<roole/>'])
   })
 
+  test('an error is told though a thousand warnings came first', () => {
+    const { ruleset, problems } = compileTest(one(rule(100, 3, '').repeat(1500) + rule(101, 3, '<a/>')))
+    expect(ruleset).toBeNull()
+    expect(problems.length).toBe(1000)
+    expect(problems.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual([
+      'RULE_ELEMENT_UNKNOWN',
+    ])
+  })
+
   test('ten megabytes of garbage are errors, not a crash', () => {
     let state = 1
     const bytes = Buffer.alloc(10 * 1024 * 1024)

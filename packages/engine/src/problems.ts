@@ -9,13 +9,15 @@ export class Problems {
   readonly list: Problem[] = []
   errors = 0
   warnings = 0
+  #keptErrors = 0
 
   error(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string): void {
     this.#at(file, offset, 'error', code, message)
   }
 
-  warning(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string): void {
-    this.#at(file, offset, 'warning', code, message)
+  /** `about` names what is amiss where many warnings may have the same cause. */
+  warning(file: Pick<XmlFile, 'path' | 'text'>, offset: number, code: string, message: string, about?: string): void {
+    this.#at(file, offset, 'warning', code, message, about)
   }
 
   /** Looks up the place only of what is kept: in a file of one endless line that is dear. */
@@ -25,9 +27,19 @@ export class Problems {
     severity: Problem['severity'],
     code: string,
     message: string,
+    about?: string,
   ): void {
-    if (this.list.length < problemsMax) this.add(problemAt(file, offset, severity, code, message))
-    else this.#count(severity)
+    if (!this.#hasRoom(severity)) {
+      this.#count(severity)
+      return
+    }
+    const problem = problemAt(file, offset, severity, code, message)
+    this.add(about === undefined ? problem : { ...problem, about })
+  }
+
+  /** An error has room as long as a warning can make way for it: without its errors a refused ruleset would look sound. */
+  #hasRoom(severity: Problem['severity']): boolean {
+    return this.list.length < problemsMax || (severity === 'error' && this.#keptErrors < problemsMax)
   }
 
   #count(severity: Problem['severity']): void {
@@ -37,6 +49,11 @@ export class Problems {
 
   add(problem: Problem): void {
     this.#count(problem.severity)
-    if (this.list.length < problemsMax) this.list.push(problem)
+    if (!this.#hasRoom(problem.severity)) return
+    if (this.list.length === problemsMax) this.list.splice(this.list.findLastIndex(isWarning), 1)
+    if (problem.severity === 'error') this.#keptErrors++
+    this.list.push(problem)
   }
 }
+
+const isWarning = ({ severity }: Problem): boolean => severity === 'warning'

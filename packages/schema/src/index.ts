@@ -1,2 +1,2 @@
-export { formatProblem, type Problem, type Severity, type SourceSpan } from './problem.ts'
+export { formatProblem, gatherProblems, type Problem, type Severity, type SourceSpan } from './problem.ts'
 export { type InputKind, inputKinds, type RecordMeta } from './record.ts'
