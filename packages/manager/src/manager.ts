@@ -11,7 +11,7 @@ import type { Configuration, RulesetFiles } from '@dogwatch/config'
 import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type WebhookTls } from '@dogwatch/inputs'
 import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
 import { eventPayload } from '@dogwatch/protocol'
-import { formatProblem, type Problem } from '@dogwatch/schema'
+import { formatProblem, gatherProblems, type Problem } from '@dogwatch/schema'
 import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
 import { type Agents, startAgents } from './agents.ts'
 import { type ApiPart, startApi } from './api-part.ts'
@@ -98,9 +98,23 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
   let pipelineTrouble: string | null = null
 
+  /** Warnings of the ruleset in use: the next reload tells only what is new. */
+  let told = new Set<string>()
   const tell = (problems: readonly Problem[]): void => {
-    for (const problem of problems)
-      openedLog.value.log[problem.severity === 'error' ? 'error' : 'warn'](formatProblem(problem))
+    const { log } = openedLog.value
+    const before = told
+    const now = new Set<string>()
+    for (const problem of gatherProblems(problems)) {
+      const line = formatProblem(problem)
+      if (problem.severity === 'error') log.error(line)
+      else {
+        if (!before.has(line)) log.warn(line)
+        now.add(line)
+      }
+    }
+    told = phase === 'starting' ? new Set([...before, ...now]) : now
+    const again = [...now].filter((line) => before.has(line)).length
+    if (again > 0) log.info({ warnings: again }, 'warnings that were told before still hold')
   }
   const notReady = (): string[] => [
     ...(phase === 'running' ? [] : [phase]),
@@ -281,6 +295,7 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
             },
           }),
         )
+        tell(pipeline.value.problems)
       },
       stop: () => pipeline.value.stop(pipelineDrainMs),
     },

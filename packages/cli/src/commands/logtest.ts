@@ -1,6 +1,6 @@
 /** `dogwatch logtest`: what becomes of a log line, and why. */
 import { randomBytes } from 'node:crypto'
-import type { Problem } from '@dogwatch/schema'
+import { gatherProblems, type Problem } from '@dogwatch/schema'
 import { InvalidArgumentError } from 'commander'
 import { addExamples, addHome, type CommandModule } from '../command.ts'
 import { CliFailure } from '../failure.ts'
@@ -60,7 +60,7 @@ export const command: CommandModule = {
         if (options.debug) for (const { lineText } of warnings) if (lineText !== undefined) note(lineText.trim())
         const status = await runLogtest({
           ruleset,
-          warnings: warnings.map(oneLine),
+          warnings: gatherProblems(warnings).map(oneLine),
           lines: latin1Lines(process.stdin),
           version: version(),
           now: Date.now,
@@ -119,7 +119,7 @@ async function serve(path: string, options: Options, home: () => string, note: (
       if (loaded.ruleset !== null && loaded.ruleset.fingerprint !== known.key)
         known = { key: loaded.ruleset.fingerprint, ruleset: loaded.ruleset }
       const of = (severity: Problem['severity']): string[] =>
-        loaded.problems.filter((problem) => problem.severity === severity).map(oneLine)
+        gatherProblems(loaded.problems.filter((problem) => problem.severity === severity)).map(oneLine)
       return { ruleset: loaded.ruleset === null ? null : known.ruleset, errors: of('error'), warnings: of('warning') }
     },
   })

@@ -1,6 +1,6 @@
 /** `dogwatch ruleset reload`: the manager loads its ruleset anew and says whether it took it. */
 import { askManager } from '@dogwatch/manager'
-import { formatProblem } from '@dogwatch/schema'
+import { formatProblem, gatherProblems } from '@dogwatch/schema'
 import { addExamples, addHome, type CommandModule, counted, wholeNumber } from '../command.ts'
 import { exitCodes } from '../failure.ts'
 import { startProgress } from '../progress.ts'
@@ -23,7 +23,7 @@ export const command: CommandModule = {
         const answer = await askManager(home(flag), { command: 'reload' }, timeout * 1000).finally(() => progress.end())
         if (json) say(JSON.stringify(answer))
         else {
-          for (const problem of answer.problems) (answer.accepted ? note : say)(formatProblem(problem))
+          for (const problem of gatherProblems(answer.problems)) (answer.accepted ? note : say)(formatProblem(problem))
           const files = `${counted(answer.decoderFiles, 'decoder file')}, ${counted(answer.ruleFiles, 'rule file')}, ${counted(answer.lists, 'list')}`
           if (answer.accepted) say(`the new ruleset is in use: ${files}`)
           else say('refused: the manager goes on with the ruleset that it has; correct the errors above')
