@@ -24,6 +24,19 @@ const order = [
   'impact',
 ]
 
+/** What the table does not hold: asked for, none are told, and that none are known. */
+const absent = [
+  { name: 'groups', idsName: 'group_ids' },
+  { name: 'mitigations', idsName: 'mitigation_ids' },
+  { name: 'software', idsName: 'software_ids' },
+]
+
+/** Where ATT&CK itself tells of a tactic or technique. */
+function referenceItem(id: string, type: string, folder: string) {
+  const url = `https://attack.mitre.org/${folder}/${id.replace('.', '/')}`
+  return { id, source: 'mitre-attack', external_id: id, type, url }
+}
+
 export function attackRoutes(server: ApiServer): void {
   const tactics = Object.entries(attackTable.tactics)
     .map(([id, { name, shortName }]) => ({
@@ -82,7 +95,22 @@ export function attackRoutes(server: ApiServer): void {
         ...(id.includes('.') ? { subtechnique_of: id.slice(0, id.indexOf('.')) } : {}),
       })),
     },
-  ] as const
+    {
+      name: 'references',
+      idsName: 'reference_ids',
+      querystring: Type.Object({ ...pagingQuery, reference_ids: ids }),
+      items: [
+        ...Object.keys(attackTable.tactics).map((id) => referenceItem(id, 'tactic', 'tactics')),
+        ...Object.keys(attackTable.techniques).map((id) => referenceItem(id, 'technique', 'techniques')),
+      ],
+    },
+    ...absent.map(({ name, idsName }) => ({
+      name,
+      idsName,
+      querystring: Type.Object({ ...pagingQuery, [idsName]: ids }),
+      items: [],
+    })),
+  ]
   for (const { name, idsName, querystring, items } of lists) {
     server.get(
       `/mitre/${name}`,
@@ -90,7 +118,8 @@ export function attackRoutes(server: ApiServer): void {
         schema: {
           tags: ['mitre'],
           security: [{ jwt: [] }],
-          summary: `ATT&CK’s ${name}, as far as alerts name them`,
+          summary:
+            items.length > 0 ? `ATT&CK’s ${name}, as far as alerts name them` : `ATT&CK’s ${name}: none are known here`,
           querystring,
           response: { 200: answerSchema },
         },
@@ -99,8 +128,14 @@ export function attackRoutes(server: ApiServer): void {
       ({ query }) => {
         const wanted = Object.entries(query).find(([key]) => key === idsName)?.[1]
         const chosen = typeof wanted === 'string' ? new Set(wanted.split(',')) : null
-        const found = chosen === null ? items : items.filter(({ id }) => chosen.has(id))
-        return listAnswer(found, query, `MITRE ${name} information was returned`)
+        const found: readonly { readonly id: string }[] = items
+        return listAnswer(
+          chosen === null ? found : found.filter(({ id }) => chosen.has(id)),
+          query,
+          found.length > 0
+            ? `MITRE ${name} information was returned`
+            : `Dogwatch knows tactics and techniques of ATT&CK ${attackVersion}, and no ${name}`,
+        )
       },
     )
   }

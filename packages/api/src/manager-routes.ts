@@ -1,13 +1,15 @@
 /** What the manager is and does (spec: api, part 5, root and manager). */
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readConfiguration } from '@dogwatch/config'
+import { type Configuration, readConfiguration } from '@dogwatch/config'
 import { Type } from 'typebox'
 import { configurationWriting } from './configuration-writing.ts'
 import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
 import { type LogLevel, logItems } from './manager-log.ts'
 import type { ApiParts } from './parts.ts'
+import { runningConfiguration } from './running-configuration.ts'
 import { withoutSecrets } from './secrets.ts'
 import type { ApiServer } from './server.ts'
 
@@ -166,6 +168,32 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
     },
   )
 
+  // What the manager started with: what the file says later counts from the next start.
+  const started = configurationIn(configurationPath)
+  server.get(
+    '/manager/configuration/:component/:configuration',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        querystring,
+        summary: 'What a component of the manager runs with, as it was at the start of the process',
+        params: Type.Object({
+          component: Type.String({ pattern: '^[a-z-]{2,20}$' }),
+          configuration: Type.String({ pattern: '^[a-z0-9_-]{2,40}$' }),
+        }),
+      },
+      config: { permission: 'manager:read' },
+    },
+    ({ params: { component, configuration } }) => {
+      if (started === null) throw new ApiError(400, 'ossec.conf had errors when the manager started', 1113)
+      const running = runningConfiguration(started, component, configuration)
+      if ('code' in running) throw new ApiError(400, running.problem, running.code)
+      return { data: running.data, error: 0 }
+    },
+  )
+
   server.get(
     '/manager/configuration/validation',
     {
@@ -280,6 +308,16 @@ export function managerRoutes(server: ApiServer, parts: ApiParts): void {
       }
     },
   )
+}
+
+/** Null where there is none, or none without errors. */
+function configurationIn(path: string): Configuration | null {
+  try {
+    return readConfiguration(path, readFileSync(path, 'latin1')).configuration
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return null // no file to be read
+    throw error
+  }
 }
 
 type LogSummary = Record<'all' | Exclude<LogLevel, 'debug2'>, number>

@@ -2,13 +2,14 @@
  * The page, under `/app`: files that the build has left in a folder, and the page itself for whatever is no file, since its paths are its own.
  *
  * In: the folder. Out: routes. Files are looked up in a list made of the folder, so that no path leads elsewhere. What the build names by its content is
- * cached for ever; the page is asked for each time. Nothing here counts against the bound of requests in a minute.
+ * cached for ever; the page is asked for each time. An address may ask for `pageFilesPerMinute`, apart from what it asks of the API.
  * Can go wrong: the folder is not there, or holds no page; then the page says what to do (status 503).
  */
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { countedAddress, pageFilesPerMinute } from './rates.ts'
 import type { ApiServer } from './server.ts'
 
 const types: Readonly<Record<string, string>> = {
@@ -50,9 +51,14 @@ interface Site {
 
 export function pageRoutes(server: ApiServer, folder: string): void {
   let known: Site | null = null
-  const options = { schema: { hide: true }, config: { permission: 'public', rateLimit: false } } as const
+  const rateLimit = {
+    max: pageFilesPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: ({ ip }: FastifyRequest) => countedAddress(ip),
+  }
+  const options = { schema: { hide: true }, config: { permission: 'public' } } as const
   server.get('/app', options, (_request, reply) => reply.redirect('/app/', 302))
-  server.get('/app/*', options, async (request, reply) => {
+  server.get('/app/*', { ...options, config: { ...options.config, rateLimit } }, async (request, reply) => {
     const site = await siteNow()
     const path = pathBelow(request)
     if (path === null) return reply.callNotFound()

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ApiParts } from './parts.ts'
 import { hashPassword } from './password.ts'
 import { administrator } from './permissions.ts'
+import { pageFilesPerMinute, requestsPerMinute } from './rates.ts'
 import { type Api, createApi } from './server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dogwatch-page-'))
@@ -99,6 +100,24 @@ describe('the page’s files', () => {
   })
   test('a part that is not there is no page', async () => {
     expect((await ask('GET', '/app/assets/main-old.js')).statusCode).toBe(404)
+  })
+  test('an address that asks for files without an end is refused, and others are not', async () => {
+    const from = async (remoteAddress: string, url: string): Promise<number> =>
+      (await api.server.inject({ method: 'GET', url, remoteAddress })).statusCode
+    for (let asked = 0; asked < pageFilesPerMinute; asked += 100) {
+      const answers = await Promise.all(Array.from({ length: 100 }, () => from('2001:db8::1', '/app/favicon.svg')))
+      expect(new Set(answers)).toEqual(new Set([200]))
+    }
+    expect([await from('2001:db8::2', '/app/favicon.svg'), await from('2001:db8::1', '/app/')]).toEqual([429, 429])
+    expect([await from('2001:db8:0:1::1', '/app/favicon.svg'), await from('2001:db8::1', '/')]).toEqual([200, 200])
+  })
+  test('what is not there is counted too', async () => {
+    const answers = new Set<number>()
+    for (let asked = 0; asked <= requestsPerMinute; asked += 1) {
+      const { statusCode } = await api.server.inject({ method: 'GET', url: '/none', remoteAddress: '192.0.2.251' })
+      answers.add(statusCode)
+    }
+    expect([...answers]).toEqual([404, 429])
   })
   test('/app leads to /app/, and HEAD is answered', async () => {
     expect((await ask('GET', '/app')).headers.location).toBe('/app/')

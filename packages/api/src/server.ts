@@ -31,7 +31,7 @@ import { pageRoutes } from './page-routes.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, randomPassword } from './password.ts'
 import { type Action, administrator } from './permissions.ts'
-import { requestsPerMinute, userRequestsPerMinute } from './rates.ts'
+import { countedAddress, requestsPerMinute, userRequestsPerMinute } from './rates.ts'
 import { type Rights, rightsOf } from './rights.ts'
 import { openRulesetDesk } from './ruleset-desk.ts'
 import { rulesetRoutes } from './ruleset-routes.ts'
@@ -142,7 +142,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   await server.register(rateLimit, {
     // Runs behind the check of the token, which is a hook of the whole server; a token that is not good counts there.
     max: ({ asker }) => (asker === null ? requestsPerMinute : userRequestsPerMinute),
-    keyGenerator: ({ ip, asker }) => (asker === null ? ip : `${ip} ${asker.id}`),
+    keyGenerator: ({ ip, asker }) => (asker === null ? countedAddress(ip) : `${countedAddress(ip)} ${asker.id}`),
     timeWindow: 60_000,
     cache: 10_000,
     errorResponseBuilder: (_request, { max }) => tooMany(max),
@@ -150,7 +150,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   const countRefusal = server.createRateLimit({
     max: requestsPerMinute,
     timeWindow: 60_000,
-    keyGenerator: ({ ip }) => ip,
+    keyGenerator: ({ ip }) => countedAddress(ip),
   })
   await server.register(swagger, {
     openapi: {
@@ -201,7 +201,8 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
     }
     refuse(reply, told)
   })
-  server.setNotFoundHandler((request, reply) =>
+  // What is not there is counted too: it is a way to ask without an end.
+  server.setNotFoundHandler({ preHandler: server.rateLimit() }, (request, reply) =>
     refuse(reply, new ApiError(404, `there is no ${request.method} ${pathOf(request)}`)),
   )
 

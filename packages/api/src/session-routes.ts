@@ -10,6 +10,7 @@ import { ApiError } from './error.ts'
 import type { Guesses } from './guesses.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, isPassword, passwordLengthMax, TooManyChecks } from './password.ts'
+import { countedAddress } from './rates.ts'
 import { securityRules } from './security-rule-routes.ts'
 import { readSecuritySettings } from './security-settings.ts'
 import { type ApiServer, askerOf } from './server.ts'
@@ -235,7 +236,8 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses, acces
     if (given === null) throw new ApiError(401, 'Invalid credentials')
     const { name, password } = given
     request.auditNote = `login of ${name.slice(0, 64)}`
-    if (guesses.isLocked(name, request.ip)) {
+    const address = countedAddress(request.ip)
+    if (guesses.isLocked(name, address)) {
       throw new ApiError(429, 'too many failed logins; try again in five minutes', 6000)
     }
     const user = parts.state.userNamed(name)
@@ -244,10 +246,10 @@ export function sessionRoutes(server: ApiServer, { parts, tokens, guesses, acces
       throw error
     })
     if (user === null || !isRight || user.isDisabled) {
-      guesses.failed(name, request.ip)
+      guesses.failed(name, address)
       throw new ApiError(401, 'Invalid credentials')
     }
-    guesses.succeeded(name, request.ip)
+    guesses.succeeded(name, address)
     request.asker = user
     return user
   }

@@ -110,6 +110,15 @@ const lists: [says: string, url: string, items: readonly unknown[], total: numbe
     1,
   ],
   ['a tactic by a filter', '/mitre/tactics?q=short_name=impact&select=id', [{ id: 'TA0040' }], 1],
+  [
+    'where a technique is told of',
+    '/mitre/references?reference_ids=T1110.001&select=url,type',
+    [{ url: 'https://attack.mitre.org/techniques/T1110/001', type: 'technique' }],
+    1,
+  ],
+  ['groups, of which none are known', '/mitre/groups', [], 0],
+  ['software, of which none is known', '/mitre/software?software_ids=S0002', [], 0],
+  ['mitigations, of which none are known', '/mitre/mitigations?search=x', [], 0],
   ['the version of ATT&CK', '/mitre/metadata', [{ key: 'mitre_version', value: '13.1' }], 1],
   [
     'lines of the log by level',
@@ -143,6 +152,30 @@ test.each(refused)('refuses %s', async (_, url, status, code) => {
     status,
     ...(code === undefined ? [] : [code]),
   ])
+})
+
+test('what is not known is said to be not known', async () => {
+  const { body } = await ask('GET', '/mitre/groups', 'reader')
+  expect(body.message).toBe('Dogwatch knows tactics and techniques of ATT&CK 13.1, and no groups')
+})
+
+describe('what the manager runs with', () => {
+  test('is what it started with, whatever the file says now', async () => {
+    const answer = await ask('GET', '/manager/configuration/analysis/global', 'reader')
+    expect(answer.body.data.global.logall_json).toBe('yes')
+    writeFileSync(configuration, good.replace('yes', 'no'))
+    const later = await ask('GET', '/manager/configuration/analysis/global', 'reader')
+    expect(later.body).toEqual(answer.body)
+    writeFileSync(configuration, good)
+  })
+
+  test.each([
+    ['/manager/configuration/kitchen/global', 1101],
+    ['/manager/configuration/wmodules/wmodules', 1117],
+    ['/manager/configuration/analysis/sink', 1128],
+  ])('%s is told not to be there', async (url, code) => {
+    expect(await ask('GET', url, 'reader')).toMatchObject({ status: 400, body: { error: code } })
+  })
 })
 
 describe('permissions', () => {
