@@ -403,6 +403,10 @@ describe('Windows eventchannel', () => {
     })
     expect(json.data.win.eventdata).toEqual({ targetUserName: 'bob', data: 'one, two' })
   })
+  test('the message keeps its quotes and what stands between them', () => {
+    const { json } = send(rules, 'f', { Message: 'He said "hi"\r\n\t', Event: xml })
+    expect(json.data.win.system.message).toBe('"He said "hi"\r\n\t"')
+  })
   test.each([
     ['no Event', { Message: 'x' }],
     ['no JSON', 'x'],

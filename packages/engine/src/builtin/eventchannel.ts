@@ -62,7 +62,8 @@ export function decodeEventchannel(event: Event, decoder: EventDecoder): boolean
   const keywords = firstValue(system, 'keywords')
   if (level !== undefined && keywords !== undefined) system.push(['severityValue', severity(level, keywords)])
   const text = textMember(message, 'Message')
-  if (text !== undefined) system.push(['message', `"${text.trimEnd()}"`])
+  // The quotes are part of the text, so blanks before the closing one stay.
+  if (text !== undefined) system.push(['message', `"${text}"`])
   const objects: [string, Members][] = [['system', system], ['eventdata', eventdata], ...others]
   event.fullLog = `{"win":{${objects
     .filter(([, members]) => members.length > 0)
