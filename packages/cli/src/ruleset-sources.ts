@@ -12,6 +12,7 @@ import {
   rulesOffByDefault,
 } from '@dogwatch/config'
 import { compileRuleset, type Ruleset } from '@dogwatch/engine'
+import { compileOsregex, isPattern } from '@dogwatch/pattern'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import { CliFailure, exitCodes } from './failure.ts'
 
@@ -35,7 +36,13 @@ function ofHome(home: string): RulesetFilesReading {
   }
   const { configuration } = readConfiguration(path, text)
   if (configuration === null) throw new CliFailure(`${path} has errors; see them with: dogwatch config check ${path}`)
-  return resolveRuleset(configuration, home, { productDir })
+  return resolveRuleset(configuration, home, { productDir, compilePattern: pathPattern })
+}
+
+/** As the manager does: a folder's pattern is an osregex on the whole path. */
+function pathPattern(pattern: string): ((path: string) => boolean) | null {
+  const compiled = compileOsregex(pattern, { captures: false })
+  return isPattern(compiled) ? (path) => compiled.pattern.test(path) : null
 }
 
 export interface LoadedRuleset {
