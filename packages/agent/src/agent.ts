@@ -25,6 +25,7 @@ import type { EnrolOptions } from './link/enrol.ts'
 import { readIdentity, readKeyHash, writeIdentity, writeKeyHash } from './link/identity.ts'
 import { ManagerLink } from './link/manager-link.ts'
 import { SharedFiles } from './link/shared-files.ts'
+import { TlsManagers } from './link/tls-managers.ts'
 import { LogCollector } from './logs/collector.ts'
 import { answerRequest } from './requests.ts'
 import type { Tell } from './send.ts'
@@ -336,6 +337,9 @@ export class Agent {
     this.#link = new ManagerLink({
       servers,
       ...(ca === undefined ? {} : { ca }),
+      tls: this.#conf.tls,
+      // Who names no authority any more has given up TLS.
+      ...(caPath === '' ? {} : { tlsManagers: new TlsManagers(this.#path('queue/tls-managers')) }),
       entry,
       spool: this.#spool,
       counter: new SenderCounter(this.#path('queue/rids')),

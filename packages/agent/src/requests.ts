@@ -73,6 +73,7 @@ function clientOf(conf: AgentConf): Record<string, unknown> {
     auto_restart: 'yes',
     remote_conf: 'yes',
     crypto_method: 'aes',
+    tls: conf.tls,
     server: conf.servers.map(({ address, port }) => ({
       address,
       port,

@@ -51,6 +51,8 @@ export interface RemoteConfig {
   readonly connectionOvertakeTimeS: number
   /** `blowfish` accepts both ciphers. */
   readonly cryptoMethod: 'aes' | 'blowfish'
+  /** Which agents must wrap their connection in TLS. */
+  readonly requireTls: 'no' | 'own' | 'all'
   readonly allowHigherVersions: boolean
 }
 
@@ -379,8 +381,13 @@ function remoteOf(node: Node): RemoteConfig {
     ridsClosingTimeS: values.number('rids_closing_time'),
     connectionOvertakeTimeS: values.number('connection_overtake_time'),
     cryptoMethod: values.text('crypto_method') === 'blowfish' ? 'blowfish' : 'aes',
+    requireTls: tlsNeed(values.text('require_tls')),
     allowHigherVersions: values.section('agents').yesNo('allow_higher_versions'),
   }
+}
+
+function tlsNeed(text: string): RemoteConfig['requireTls'] {
+  return text === 'own' || text === 'all' ? text : 'no'
 }
 
 function authOf(auth: Values): Configuration['auth'] {

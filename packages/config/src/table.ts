@@ -310,6 +310,13 @@ export const rows: readonly Row[] = [
     'Ciphers that agents may use; `blowfish` accepts old agents beside AES',
     { ours: true },
   ),
+  choice(
+    'remote/require_tls',
+    'no',
+    ['no', 'own', 'all'],
+    'Who must wrap the connection in TLS: nobody, Dogwatch’s own agents, or every agent',
+    { ours: true },
+  ),
   duration('remote/connection_overtake_time', '60', 0, hour, 'Silence after which a second connection takes over'),
   section('remote/agents', 'Which agents may connect'),
   yesNo('remote/agents/allow_higher_versions', 'no', 'Agents newer than the manager may connect'),
@@ -496,11 +503,11 @@ export const rows: readonly Row[] = [
     'client',
     'settings of an agent; the manager has none',
     `server server/address server/port server/protocol server/max_retries server/retry_interval server/interface_index
-     config-profile notify_time time-reconnect force_reconnect_interval ip_update_interval auto_restart crypto_method server-ip server-hostname
+     tls config-profile notify_time time-reconnect force_reconnect_interval ip_update_interval auto_restart crypto_method server-ip server-hostname
      port protocol local_ip disable-active-response
      enrollment enrollment/enabled enrollment/manager_address enrollment/port enrollment/interface_index enrollment/agent_name enrollment/groups
      enrollment/agent_address enrollment/ssl_cipher enrollment/server_ca_path enrollment/agent_certificate_path enrollment/agent_key_path
-     enrollment/authorization_pass_path enrollment/auto_method enrollment/delay_after_enrollment enrollment/use_source_ip`,
+     enrollment/authorization_pass_path enrollment/kubernetes_token_path enrollment/auto_method enrollment/delay_after_enrollment enrollment/use_source_ip`,
   ),
   ...ignored(
     'client_buffer',

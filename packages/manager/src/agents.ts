@@ -215,6 +215,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       nextCounter: () => sender.next(),
       ciphers: secure.some(({ cryptoMethod }) => cryptoMethod === 'blowfish') ? await withBlowfish() : aesOnly,
       tls: await certificateOf(home, auth.sslManagerCert, auth.sslManagerKey, log),
+      requiresTls: strictest(secure.map(({ requireTls }) => requireTls)),
       overtakeMs: first.connectionOvertakeTimeS * 1000,
       idleMs: Math.max(60, global.agentsDisconnectionTimeS) * 1000,
     })
@@ -492,6 +493,11 @@ function reviewerOf(
 ): (token: string) => Promise<string | null> {
   if (url === null) return () => Promise.resolve(null)
   return tokenReviewer({ url, caFile: placeIn(home, ca), tokenFile: placeIn(home, token), audience, now: Date.now })
+}
+
+/** All ports of agents are one channel, so what one of them asks for holds for all. */
+function strictest(needs: readonly RemoteConfig['requireTls'][]): RemoteConfig['requireTls'] {
+  return needs.includes('all') ? 'all' : needs.includes('own') ? 'own' : 'no'
 }
 
 function syslogProtocol({ protocols }: RemoteConfig): 'udp' | 'tcp' | 'tls' {

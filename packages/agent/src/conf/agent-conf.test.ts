@@ -74,7 +74,16 @@ test('log sources of every kind', () => {
   ])
 })
 
+test.each(['auto', 'required', 'no'] as const)('TLS to the manager: %s', (tls) => {
+  const client = (body: string): string =>
+    `<client>${body}<enrollment><server_ca_path>etc/ca.pem</server_ca_path></enrollment></client>`
+  expect(confOf(client(`<tls> ${tls} </tls>`)).tls).toBe(tls)
+  expect(confOf(client('')).tls).toBe('auto')
+})
+
 const wrong: [says: string, body: string, problem: RegExp][] = [
+  ['a word that is none of TLS', '<client><tls>yes</tls></client>', /<tls>: `yes` is none of auto, required, no/],
+  ['TLS without an authority', '<client><tls>required</tls></client>', /<tls>: required needs .*<server_ca_path>/],
   ['a word that is neither yes nor no', '<syscheck><disabled>maybe</disabled></syscheck>', /neither yes nor no/],
   ['a path that is not absolute', '<syscheck><directories>etc</directories></syscheck>', /no absolute path/],
   [

@@ -6,6 +6,7 @@ import type { XmlElement } from '@dogwatch/config'
 import type { AgentLabel } from '@dogwatch/protocol'
 import type { Problem } from '@dogwatch/schema'
 import type { FimConfig } from '../fim/options.ts'
+import type { TlsUse } from '../link/manager-link.ts'
 import type { LogSource } from '../logs/config.ts'
 import { readLocalfile } from './localfile.ts'
 import { attribute, ConfReader, type HostFacts, nowhere, readSections } from './reader.ts'
@@ -39,6 +40,8 @@ export interface AgentConf {
   readonly enrollment: EnrollmentConf
   /** In the order in which they are tried. */
   readonly servers: readonly ServerConf[]
+  /** Whether the connection is in TLS: where a `<server_ca_path>` is named and the manager knows it, always, or never. */
+  readonly tls: TlsUse
   /** Refused connections after which another identity is asked for. */
   readonly retriesMax: number
   /** Seconds between two attempts at most; they begin with one second. */
@@ -97,7 +100,8 @@ export function readAgentConf(
     passwordPath: 'etc/authd.pass',
     tokenPath: '',
   }
-  const values = {
+  const values: Values = {
+    tls: 'auto',
     notifyTimeS: 10,
     reconnectTimeS: 60,
     epsMax: epsPreset,
@@ -122,6 +126,10 @@ export function readAgentConf(
       } else if (section.name === 'client_buffer') readBuffer(section, values, reader)
       else if (section.name === 'labels') readLabels(section, labels, reader)
     }
+    const clients = read.sections.filter(({ name }) => name === 'client').flatMap(({ children }) => children)
+    const tls = clients.findLast(({ name }) => name === 'tls')
+    if (isLocal && tls !== undefined && values.tls === 'required' && enrollment.caPath === '')
+      reader.wrong(tls, 'required needs the authority of the manager: <enrollment><server_ca_path>')
     fim = readSyscheck(
       read.sections.filter(({ name }) => name === 'syscheck'),
       reader,
@@ -143,6 +151,7 @@ export function readAgentConf(
 }
 
 type Values = {
+  tls: TlsUse
   notifyTimeS: number
   reconnectTimeS: number
   epsMax: number
@@ -165,6 +174,10 @@ function readClient(section: XmlElement, servers: ServerConf[], values: Values, 
       if (address === '') reader.wrong(element, '<address> is missing')
       else
         servers.push({ address, port: port === undefined ? portPreset : reader.integer(port, portPreset, 1, 65_535) })
+    } else if (element.name === 'tls') {
+      const text = element.content.trim()
+      if (text === 'auto' || text === 'required' || text === 'no') values.tls = text
+      else reader.wrong(element, `\`${text.slice(0, 40)}\` is none of auto, required, no`)
     } else if (element.name === 'server-ip' || element.name === 'server-hostname') {
       servers.push({ address: element.content.trim(), port: portPreset })
     } else if (element.name === 'notify_time')

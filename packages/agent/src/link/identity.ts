@@ -3,9 +3,9 @@
  * key, which proves a node whose key was lost (contracts, part 6). Can go wrong: the disk is full; what was there before is
  * then still there.
  */
-import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { type KeyEntry, keyHash, keyLine, parseKeyLine } from '@dogwatch/protocol'
+import { writeDurably } from './durable-file.ts'
 
 /** The identity in a keys file; null when there is none yet. */
 export function readIdentity(file: string): KeyEntry | null {
@@ -24,13 +24,13 @@ export function readIdentity(file: string): KeyEntry | null {
 
 /** Keeps the identity, durable when it returns. */
 export function writeIdentity(file: string, entry: KeyEntry): void {
-  writeDurably(file, keyLine(entry))
+  writeDurably(file, `${keyLine(entry)}\n`)
 }
 
 /** Keeps the hash of the key where it outlives the key's own file. */
 export function writeKeyHash(file: string, entry: KeyEntry): void {
   const hash = keyHash(entry)
-  if (readKeyHash(file) !== hash) writeDurably(file, hash)
+  if (readKeyHash(file) !== hash) writeDurably(file, `${hash}\n`)
 }
 
 /** The hash that was kept; null when there is none. */
@@ -40,19 +40,4 @@ export function readKeyHash(file: string): string | null {
   } catch {
     return null
   }
-}
-
-function writeDurably(file: string, line: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o750 })
-  const fd = openSync(`${file}.new`, 'w', 0o600)
-  try {
-    writeSync(fd, `${line}\n`)
-    fdatasyncSync(fd)
-  } catch (error) {
-    rmSync(`${file}.new`, { force: true })
-    throw error
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(`${file}.new`, file)
 }

@@ -4,7 +4,8 @@
  * cut, the next server tried, with growing, jittered pauses, and everything not yet acknowledged sent again.
  *
  * With an authority to check the manager by, the line is wrapped in TLS. A manager that knows no TLS here, as Wazuh's, closes at once; the next attempt then goes without it,
- * since the messages are encrypted with the agent's key anyway. A certificate that does not fit is never passed over.
+ * since the messages are encrypted with the agent's key anyway. So would somebody on the line who wants the TLS away: therefore a manager that was spoken to in TLS once is
+ * never spoken to without it, and `required` has none without. A certificate that does not fit is never passed over.
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -41,6 +42,10 @@ export interface LinkOptions {
   readonly servers: readonly { readonly address: string; readonly port: number }[]
   /** Certificate authority of the managers, PEM; without one there is no TLS. */
   readonly ca?: string
+  /** Whether TLS is a must, is used where the manager knows it, or never; absent: where the manager knows it. */
+  readonly tls?: TlsUse
+  /** Managers that have been spoken to in TLS; absent: none is remembered. */
+  readonly tlsManagers?: { has(name: string): boolean; add(name: string): void }
   readonly entry: KeyEntry
   readonly spool: Spool
   /** Counters that never repeat, over restarts too. */
@@ -68,6 +73,9 @@ export interface LinkOptions {
   readonly retryMs?: number
   readonly retryMsMax?: number
 }
+
+/** `auto`: a manager that knows no TLS is spoken to without, unless it has known it before. */
+export type TlsUse = 'auto' | 'required' | 'no'
 
 /** Most messages that are sent and not yet acknowledged: what is sent again at worst. */
 export const unacknowledgedMax = 1000
@@ -99,6 +107,8 @@ export class ManagerLink {
   #refusals = 0
   /** Whether the next line is tried with TLS; only with an authority. */
   #isWrapped = true
+  /** What the manager has said against this agent on the last line; null when nothing. */
+  #refusal: string | null = null
   readonly #pace: Pace
   #line: Line | null = null
   #isStopped = false
@@ -165,15 +175,20 @@ export class ManagerLink {
           this.#refusals = 0
           this.reason = null
         })
-        this.reason = wasReady ? 'the connection was lost' : refusedText
+        this.reason = wasReady ? 'the connection was lost' : (this.#refusal ?? refusedText)
         if (!this.#isStopped && (wasReady || failures < tellMax)) {
           tell('warn', `${name}: ${this.reason}; ${this.#options.spool.count} messages wait`)
         }
         at = wasReady ? 0 : at + 1
-        if (!wasReady) await this.#onRefusal()
+        // One that says why knows the key.
+        if (!wasReady && this.#refusal === null) await this.#onRefusal()
       } catch (error) {
         this.reason = error instanceof Error ? error.message : String(error)
-        if (isTlsUnknown(error)) this.#isWrapped = false
+        if (isTlsUnknown(error)) {
+          const why = this.#whyWrapped(name)
+          if (why === null) this.#isWrapped = false
+          this.reason = `the manager takes no TLS on this port; ${why ?? 'going on without'}`
+        }
         if (failures < tellMax) tell('warn', `${name}: ${this.reason}`)
         at++
       }
@@ -200,9 +215,14 @@ export class ManagerLink {
   /** One line, from its beginning to its end. Gives whether the manager ever answered. */
   async #serve(server: { readonly address: string; readonly port: number }, onReady: () => void): Promise<boolean> {
     const { graceMs = graceMsPreset } = this.#options
-    const ca = this.#isWrapped ? this.#options.ca : undefined
+    const name = `${server.address}:${server.port}`
+    const why = this.#whyWrapped(name)
+    const ca = this.#isWrapped && this.#options.tls !== 'no' ? this.#options.ca : undefined
     this.#isWrapped = true
+    this.#refusal = null
+    if (ca === undefined && why !== null) throw new Error(`there is no authority to check the manager by; ${why}`)
     const socket = await (ca === undefined ? open(server) : openWrapped(server, ca))
+    if (ca !== undefined) this.#remember(name)
     const line = new Line(socket, this.#options.spool.acknowledged)
     this.#line = line
     const reader = new FrameReader()
@@ -240,6 +260,22 @@ export class ManagerLink {
     if (!this.#isStopped) socket.destroy()
     this.#line = null
     return line.isReady
+  }
+
+  /** Why this manager is not spoken to without TLS; null when it may be. */
+  #whyWrapped(name: string): string | null {
+    const { tls = 'auto', tlsManagers } = this.#options
+    if (tls === 'required') return 'nothing is sent without it (<tls>required</tls>)'
+    if (tls === 'no' || tlsManagers?.has(name) !== true) return null
+    return 'it took it before, so somebody may be on the line: nothing is sent without it (docs/agents.md, TLS on 1514)'
+  }
+
+  #remember(name: string): void {
+    try {
+      this.#options.tlsManagers?.add(name)
+    } catch (error) {
+      this.#options.tell('warn', `that ${name} takes TLS is not kept: ${String(error)}`)
+    }
   }
 
   /** Sends what is in the spool and may go; false when there is nothing. */
@@ -303,7 +339,10 @@ export class ManagerLink {
     } else if (control.kind === 'durable') this.#hearDurable(line, control)
     else if (control.kind === 'reconnect') line.socket.destroy()
     else {
-      if (control.kind === 'error') this.#options.tell('error', `the manager says: ${control.message}`)
+      if (control.kind === 'error') {
+        this.#refusal = `the manager says: ${control.message}`
+        this.#options.tell('error', this.#refusal)
+      }
       void this.#answer(line, control)
     }
   }

@@ -3,7 +3,7 @@ const code = 'DOGWATCH_NO_TLS'
 
 /** The error for it. */
 export function tlsUnknown(cause: Error): Error {
-  return Object.assign(new Error('the manager takes no TLS on this port; going on without', { cause }), { code })
+  return Object.assign(new Error('the manager takes no TLS on this port', { cause }), { code })
 }
 
 /** Whether an error is that one. */

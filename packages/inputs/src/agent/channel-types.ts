@@ -62,6 +62,7 @@ export const channelRefusals = {
   slow_reader: 'the agent does not read what it is sent',
   too_many: 'too many connections',
   tls: 'TLS failed',
+  no_tls: 'the agent must wrap its connection in TLS here',
 } as const
 export type ChannelRefusal = keyof typeof channelRefusals
 
@@ -103,6 +104,8 @@ export interface AgentChannelOptions {
   readonly ciphers: Ciphers
   /** Certificate and key, PEM, for agents of ours that wrap their connection in TLS; absent: such a connection is refused. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  /** Who must use it: nobody, agents of ours, every agent; absent: nobody. */
+  readonly requiresTls?: 'no' | 'own' | 'all'
   /** Silence after which a second connection takes over, milliseconds; 0: never. */
   readonly overtakeMs: number
   /** Silence after which a connection is closed, milliseconds. */
@@ -143,4 +146,5 @@ const zeros: Record<ChannelRefusal, number> = {
   slow_reader: 0,
   too_many: 0,
   tls: 0,
+  no_tls: 0,
 }

@@ -72,6 +72,8 @@ const pushesMax = 16
 const udpPieces = 30
 const udpPauseMs = 1000
 
+const tlsNeeded = 'this manager takes you in TLS only; name its authority in <enrollment><server_ca_path>'
+
 /** What is known of an agent while the manager runs. */
 interface Line {
   readonly window: ReplayWindow
@@ -304,7 +306,7 @@ export class AgentChannel {
 
   /** Frames are read from here on; `head` is what was read already. */
   #attach(socket: Socket, peer: string, head: Buffer | null): void {
-    const link = tcpLink(socket, peer, Date.now())
+    const link = tcpLink(socket, peer, head === null, Date.now())
     const reader = new FrameReader()
     // A chunk may hold hundreds of messages that inflate to far more than they are, so waiting begins between messages.
     let left: Buffer[] = []
@@ -420,6 +422,7 @@ export class AgentChannel {
     }
     link.agentId = agent.id
     link.method = envelope.method
+    if (this.#lacksTls(agent, link, opening.payload)) return
     const line = this.#lineOf(agent.id)
     const { payload, counter } = opening
     if (line.window.isReplay(counter) && !this.#isProven(agent, line, link, payload, counter)) return
@@ -429,6 +432,18 @@ export class AgentChannel {
     link.lastHeardMs = Date.now()
     if (isControl(payload)) this.#control(agent, line, link, payload)
     else this.#event(agent, line, link, payload)
+  }
+
+  /** Somebody on the line could have cut TLS off; who must use it is told so, and not heard. */
+  #lacksTls(agent: KnownAgent, link: Link, payload: Buffer): boolean {
+    const { requiresTls = 'no' } = this.#options
+    if (requiresTls === 'no' || link.isWrapped) return false
+    const control = isControl(payload) ? parseAgentControl(payload) : null
+    const isOwn = (control?.kind === 'startup' && control.spool !== null) || control?.kind === 'numbered'
+    if (requiresTls === 'own' && !isOwn) return false
+    if (control?.kind === 'startup') this.#send(agent, link, errorPayload(tlsNeeded))
+    this.#bad(link, 'no_tls', agent.id)
+    return true
   }
 
   /**

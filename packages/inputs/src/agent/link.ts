@@ -14,6 +14,8 @@ export interface Link {
   agentId: string | null
   method: CryptoMethod
   lastHeardMs: number
+  /** The connection is wrapped in TLS. */
+  readonly isWrapped: boolean
   /** The agent has named its spool on this connection. */
   hasSpool: boolean
   readonly isOpen: boolean
@@ -26,13 +28,14 @@ export interface Link {
   close(): void
 }
 
-export function tcpLink(socket: Socket, peer: string, now: number): Link {
+export function tcpLink(socket: Socket, peer: string, isWrapped: boolean, now: number): Link {
   return {
     kind: 'tcp',
     peer,
     agentId: null,
     method: 'aes',
     lastHeardMs: now,
+    isWrapped,
     hasSpool: false,
     get isOpen() {
       return !socket.destroyed && socket.writable
@@ -68,6 +71,7 @@ export function udpLink(socket: UdpSocket, peer: string, port: number, now: numb
     agentId: null,
     method: 'aes',
     lastHeardMs: now,
+    isWrapped: false,
     hasSpool: false,
     isOpen: true,
     send(message) {
