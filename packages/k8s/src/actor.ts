@@ -68,3 +68,30 @@ export function actorKindOf(name: string): ActorKind {
     return 'control-plane'
   return 'person'
 }
+
+/** Namespaces whose service accounts belong to the platform: of Kubernetes itself, of network plug-ins, of distributions and clouds. */
+const platformNamespaces =
+  /^(?:kube-system|kube-public|kube-node-lease|gke-[^:]+|gmp-system|gmp-public|calico-system|calico-apiserver|tigera-operator|openshift[^:]*|cattle-[^:]+|fleet-[^:]+|eks-[^:]+|amazon-[^:]+|aks-[^:]+|azure-arc(?!-kube-aad-proxy)[^:]*):/
+const platformNames =
+  /^system:(?!(?:admin|masters|unauthenticated)$)|^(?:cluster-autoscaler|kubelet|kube-[a-z-]+|konnectivity-[a-z-]+|gke-[a-z-]+|service-[0-9]+@[a-z-]+\.iam\.gserviceaccount\.com)$/
+const accountPrefix = 'system:serviceaccount:'
+
+/** Names that were judged before; few identities make most of the events. */
+const judged = new Map<string, boolean>()
+const judgedMax = 4096
+
+/**
+ * Whether an identity of kind person or serviceaccount is one of the platform's own: components, add-ons, agents of clouds. The account
+ * `default`, which nobody has to make, is none.
+ */
+export function isOfPlatform(name: string): boolean {
+  const known = judged.get(name)
+  if (known !== undefined) return known
+  if (judged.size === judgedMax) judged.clear()
+  const isAccount = name.startsWith(accountPrefix)
+  const is = isAccount
+    ? platformNamespaces.test(name.slice(accountPrefix.length)) && !name.endsWith(':default')
+    : platformNames.test(name)
+  judged.set(name, is)
+  return is
+}

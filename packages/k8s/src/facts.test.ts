@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { actorKindOf } from './actor.ts'
+import { actorKindOf, isOfPlatform } from './actor.ts'
 import { commandIn, isPublicAddress } from './kubernetes-object.ts'
 import { signingSubject } from './object-facts.ts'
 import { resultingObject } from './patch-object.ts'
@@ -27,6 +27,29 @@ describe('kinds of actors', () => {
     ['a@p.iam.gserviceaccount.com', 'person'],
   ]
   test.each(cases)('%s is %s', (name, kind) => expect(actorKindOf(name)).toBe(kind))
+})
+
+describe('identities of the platform', () => {
+  const cases: [name: string, is: boolean][] = [
+    ['system:serviceaccount:kube-system:coredns', true],
+    ['system:serviceaccount:kube-system:default', false],
+    ['system:serviceaccount:kube-system2:coredns', false],
+    ['system:serviceaccount:openshift-dns:dns', true],
+    ['system:serviceaccount:azure-arc-kube-aad-proxy:x', false],
+    ['system:serviceaccount:shop:kube-system', false],
+    ['system:monitoring', true],
+    ['system:admin', false],
+    ['cluster-autoscaler', true],
+    ['kubernetes-admin', false],
+    ['alice', false],
+  ]
+  test.each(cases)('%s: %s', (name, is) => {
+    expect(isOfPlatform(name)).toBe(is)
+    expect(isOfPlatform(name)).toBe(is)
+  })
+  test('more names than are remembered are judged all the same', () => {
+    for (let n = 0; n < 5000; n++) expect(isOfPlatform(`system:serviceaccount:kube-system:a${n}`)).toBe(true)
+  })
 })
 
 describe('commands in a URI', () => {

@@ -7,14 +7,15 @@
  * `cluster`; `actor` (whom the request acts as), `impersonator` (who authenticated, if another), `actorKind`; `verb`, `resource` (with
  * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed), `code`; `sourceIP` (the last, the only
  * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent), `hand` (person: a person's account, or the token of a
- * service account in a tool that people use); `final` (true when this event stands for its request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
+ * service account in a tool that people use), `platform` (true for an add-on's or component's identity in its own program, false for all other
+ * persons and service accounts); `final` (true when this event stands for its request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
  * facts of bodies (object-facts.ts): `podSecurity`, `images` (lists), `repositories`, `registries` (joined by commas), `podServiceAccount`, `rights`, `subjects` (lists), `role`,
  * `serviceType`, `externalIPs` (list), `tls`, `podSecurityLevel`, `unschedulable`, `weakens` (list), `signer`, `requestedSubject` (list),
  * `approval`, `credentials` (list); telling annotations: `podSecurityViolations`, `podSecurityExempt`, `policyFailure`, `failedOpen`, `legacyToken`, `staleToken`, `deprecated`,
  * `removedRelease`, `truncated`, `unsafeDelete`; `oddAuditID` (true when it is no UUID); `cloud` (object: provider, method, …).
  */
 import { hash } from 'node:crypto'
-import { actorKindOf } from './actor.ts'
+import { actorKindOf, isOfPlatform } from './actor.ts'
 import { annotationSpans, ends, member, scanned, starts } from './event-scan.ts'
 import { type Span, stringOf } from './json-bytes.ts'
 import { commandInBody, type Facts, hasFacts, nameIn, objectFacts } from './object-facts.ts'
@@ -49,6 +50,8 @@ const labels = {
   publicScope: bytesOf(', "sourceScope": "public"'),
   client: bytesOf(', "client": "'),
   hand: bytesOf(', "hand": "person"'),
+  ofPlatform: bytesOf(', "platform": "true"'),
+  notOfPlatform: bytesOf(', "platform": "false"'),
   final: bytesOf(', "final": "true"'),
 }
 const kindLabels = {
@@ -173,7 +176,12 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
   }
   const clientAt = o
   o = putClient(out, o, b)
-  if (kind === 'person' || (kind === 'serviceaccount' && isToolOfPeople(out, clientAt, o))) o = put(out, o, labels.hand)
+  if (kind === 'person' || kind === 'serviceaccount') {
+    const isTool = isToolOfPeople(out, clientAt, o)
+    if (isTool || kind === 'person') o = put(out, o, labels.hand)
+    // With such a tool an identity of the platform is in somebody's hands, and judged like any other.
+    o = put(out, o, !isTool && isOfPlatform(plainText(b, actor)) ? labels.ofPlatform : labels.notOfPlatform)
+  }
   const isStream = subresource !== '' && streams.has(subresource)
   if (isFinal(b, code, isStream)) o = put(out, o, labels.final)
   o = putRare(out, o, b, resource, subresource, isStream, around.facts)

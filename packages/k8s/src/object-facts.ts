@@ -269,14 +269,14 @@ function judgeGuard(object: JsonRecord, facts: Facts, { verb, resource, change }
  * Row 74: signer and the subject that is asked for (CN and O of the PKCS#10 request); of an approval its decision too. `unknown` says that
  * the body does not tell, as the patch of an approval.
  */
-function judgeSigningRequest(object: JsonRecord, facts: Facts): void {
+function judgeSigningRequest(object: JsonRecord, facts: Facts, { verb }: Write): void {
   const spec = recordOf(object.spec)
   facts.set('signer', textIn(spec?.signerName) ?? 'unknown')
   const subject = signingSubject(textIn(spec?.request) ?? '')
   if (subject.length > 0) facts.set('requestedSubject', subject)
   const conditions = listOf(recordOf(object.status)?.conditions).map((entry) => textIn(recordOf(entry)?.type))
   const decision = conditions.findLast((type) => type === 'Approved' || type === 'Denied')
-  if (decision !== undefined) facts.set('approval', decision)
+  if (decision !== undefined || verb !== 'create') facts.set('approval', decision ?? 'unknown')
 }
 
 /** CN (2.5.4.3) and O (2.5.4.10) values of a base64 PEM certificate request, found by their object identifiers; [] when it cannot be read. */
