@@ -1,7 +1,7 @@
 /**
  * A manager and two agents of ours on one machine: they enrol with the manager's password, a log line becomes the sshd
  * alert, and a file that another user's program changed becomes an alert that names the program and its users, by the
- * word of the kernel's audit.
+ * word of the kernel's audit. A third one is in TLS, with somebody on the line who cuts TLS off.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -20,6 +20,7 @@ import { join } from 'node:path'
 import { repositoryRoot } from '../scripts/repository.ts'
 import { ensureAudit } from './agent-audit.ts'
 import { type AgentProcess, startAgent } from './agent-process.ts'
+import { inTls } from './agent-tls.ts'
 import { type Checks, until } from './checks.ts'
 import { alertsFile, type Line, linesOf, valueAt } from './home-files.ts'
 import { freePorts, startManager, temporaryHome } from './manager-process.ts'
@@ -109,6 +110,7 @@ export async function run(checks: Checks): Promise<void> {
     )
     const isAudited = await whodata(checks, files, agents[1], 'why' in audit ? audit.why : null, alert)
     await fromPod(checks, files.watched, agents[1], alert)
+    await inTls(checks, { home, ports, alert })
     await checks.check('the manager has an agent read its configuration anew', async () => {
       const main = join(repositoryRoot, 'packages/cli/src/main.ts')
       const argv = [main, 'agents', 'restart', '002', '--home', home]

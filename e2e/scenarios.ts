@@ -38,7 +38,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'agent',
-    says: 'two agents: enrolment by password, the sshd alert, who changed a file',
+    says: 'three agents: enrolment by password, the sshd alert, who changed a file, TLS and who cuts it off',
     inTest: true,
     load: () => import('./agent.ts'),
   },
