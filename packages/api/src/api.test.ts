@@ -497,6 +497,17 @@ describe('ruleset', () => {
     expect(body.data).toMatchObject({ alert: true, output: { rule: { id: '100001', firedtimes: 1 } } })
     const again = await ask('PUT', '/logtest', token, { event: 'knock', token: body.data.token })
     expect(again.body.data).toMatchObject({ token: body.data.token, output: { rule: { firedtimes: 2 } } })
+    expect([body.data.rules_debug, body.data.output.timestamp]).toEqual([undefined, expect.stringMatching(/Z$/)])
+    const object = { event: { say: 'knock' }, options: { rules_debug: true } }
+    const debugged = (await ask('PUT', '/logtest', token, object)).body.data
+    expect(debugged).toMatchObject({ output: { full_log: '{"say":"knock"}' }, codemsg: 0 })
+    expect(debugged.rules_debug).toContain('*Rule 100001 matched')
+    const broken = (await ask('PUT', '/logtest', token, { event: 'knock', location: '[001' })).body.data
+    expect([broken.output, broken.codemsg, broken.messages.at(-1)]).toEqual([
+      undefined,
+      -1,
+      expect.stringMatching(/^ERROR: /),
+    ])
     expect((await ask('DELETE', `/logtest/sessions/${body.data.token}`, token)).status).toBe(200)
     expect((await ask('DELETE', `/logtest/sessions/${body.data.token}`, token)).body.error).toBe(7001)
   })

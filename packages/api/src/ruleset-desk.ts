@@ -24,15 +24,19 @@ export interface TryRequest {
   readonly location: string
   readonly timeMs: number
   readonly isExplained: boolean
+  /** Whether to tell which rules were tried. */
+  readonly isDebugged: boolean
 }
 
 export interface TryAnswer {
   /** The session that was asked for is gone; a new one bears its token. */
   readonly isSessionNew: boolean
   /** What the alert would be; null for a malformed location. */
-  readonly output: unknown
+  readonly output: Readonly<Record<string, unknown>> | null
   readonly isAlert: boolean
   readonly explanation: unknown
+  /** The rules that were tried; null when nobody asked. */
+  readonly rulesDebug: readonly string[] | null
 }
 
 /** A file as it would be; null takes it away. */

@@ -303,7 +303,10 @@ export function rulesetRoutes(
             token: Type.Optional(Type.String({ pattern: '^[0-9a-f]{8}$' })),
             log_format: Type.Optional(Type.String({ maxLength: 64 })),
             location: Type.Optional(Type.String({ maxLength: 1024 })),
-            event: Type.String({ minLength: 1, maxLength: 1 << 20 }),
+            event: Type.Union([
+              Type.String({ minLength: 1, maxLength: eventLengthMax }),
+              Type.Record(Type.String(), Type.Unknown(), { minProperties: 1 }),
+            ]),
             options: Type.Optional(Type.Object({ rules_debug: Type.Optional(Type.Boolean()) })),
           },
           { additionalProperties: false },
@@ -313,20 +316,36 @@ export function rulesetRoutes(
     },
     async ({ body }) => {
       const token = body.token ?? randomBytes(4).toString('hex')
-      const { isSessionNew, output, isAlert } = await desk.tryEvent({
+      const timeMs = parts.now()
+      const { isSessionNew, output, isAlert, rulesDebug } = await desk.tryEvent({
         token,
         isNew: body.token === undefined,
-        event: body.event,
+        event: typeof body.event === 'string' ? body.event : JSON.stringify(body.event),
         location: body.location ?? 'stdin',
-        timeMs: parts.now(),
+        timeMs,
         isExplained: false,
+        isDebugged: body.options?.rules_debug === true,
       })
       const messages = isSessionNew
         ? [`WARNING: (7003): '${token}' token expires`, `INFO: (7202): Session initialized with token '${token}'`]
         : body.token === undefined
           ? [`INFO: (7202): Session initialized with token '${token}'`]
           : []
-      return { error: 0, data: { messages, token, output, alert: isAlert, codemsg: isSessionNew ? 1 : 0 } }
+      if (output === null) {
+        messages.push('ERROR: the location is malformed: a `[` without `]`')
+        return { error: 0, data: { messages, token, codemsg: -1 } }
+      }
+      return {
+        error: 0,
+        data: {
+          messages,
+          token,
+          output: { ...output, timestamp: new Date(timeMs).toISOString() },
+          ...(rulesDebug === null ? {} : { rules_debug: rulesDebug }),
+          alert: isAlert,
+          codemsg: isSessionNew ? 1 : 0,
+        },
+      }
     },
   )
 
@@ -358,6 +377,9 @@ function namesOf(kind: FileKind): (item: { readonly filename: string }) => reado
   const singular = { rules: 'rule', decoders: 'decoder', lists: 'list' }[kind]
   return ({ filename }) => [`${singular}:file:${filename}`]
 }
+
+/** Longest event that is tried, in bytes; the same as one that comes in. */
+const eventLengthMax = 1 << 20
 
 const standards = ['pci_dss', 'gdpr', 'gpg13', 'hipaa', 'nist-800-53', 'tsc', 'mitre'] as const
 

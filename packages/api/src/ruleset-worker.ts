@@ -48,13 +48,17 @@ function tryEvent({
   location,
   timeMs,
   isExplained,
+  isDebugged,
 }: Extract<DeskQuestion, { kind: 'try' }>): TryAnswer {
   for (const [other, { usedMs }] of sessions) if (timeMs - usedMs > sessionIdleMs) sessions.delete(other)
   const known = sessions.get(token)
   const session = known?.session ?? new LogtestSession(ruleset, settings.managerName)
   const text = Buffer.from(event, 'utf8').toString('latin1')
   const place = Buffer.from(location, 'utf8').toString('latin1')
-  const judged = session.process({ event: text, location: place, timeMs }, { explain: isExplained, rulesDebug: false })
+  const judged = session.process(
+    { event: text, location: place, timeMs },
+    { explain: isExplained, rulesDebug: isDebugged },
+  )
   if (token !== '') {
     sessions.delete(token)
     sessions.set(token, { session, usedMs: timeMs })
@@ -68,6 +72,7 @@ function tryEvent({
     output: judged === null ? null : JSON.parse(meant(judged.output)),
     isAlert: judged?.alert === true,
     explanation: judged?.explanation === undefined ? null : meantDeep(judged.explanation),
+    rulesDebug: judged?.rulesDebug?.map(meant) ?? null,
   }
 }
 

@@ -278,6 +278,7 @@ export function searchRoutes(
         location,
         timeMs: now(),
         isExplained: true,
+        isDebugged: false,
       })
       return { data: { output, alert: isAlert, explanation }, error: 0 }
     },
