@@ -118,12 +118,12 @@ function rules({ configMapBodies }: PolicyOptions): PolicyRule[] {
       resources: [serviceaccounts]`,
     },
     {
-      why: 'What is reachable and where walls are: services, ingresses, network policies, namespaces and their labels, nodes.',
+      why: 'What is reachable and where walls are: services, ingresses, network policies, namespaces and their labels, nodes, volumes on them.',
       yaml: `- level: RequestResponse
   verbs: ${writes}
   resources:
     - group: ''
-      resources: [services, namespaces, nodes]
+      resources: [services, namespaces, nodes, persistentvolumes]
     - group: networking.k8s.io
       resources: [ingresses, networkpolicies]`,
     },
