@@ -13,16 +13,16 @@ export interface AttackTable {
 /** The table that comes with the product: ATT&CK Enterprise 13.1. */
 export const attackTable: AttackTable = table
 
-/** JSON of `rule.mitre`; empty when no id is known. */
+/** JSON of `rule.mitre`; empty when no id is known. In the older form a technique is named for each id, though another has the same name. */
 export function mitreJson(mitre: RuleMitre, attack: AttackTable): string {
   const tactics = new Set<string>()
-  const techniques = new Set<string>()
+  const techniques: string[] = []
   const ids = new Set<string>()
   const names = new Map(Object.values(attack.tactics).map(({ shortName, name }) => [shortName, name]))
   for (const id of mitre.pairs === null ? mitre.ids : []) {
     const technique = Object.hasOwn(attack.techniques, id) ? attack.techniques[id] : undefined
     if (technique === undefined) continue
-    techniques.add(technique.name)
+    techniques.push(technique.name)
     for (const short of technique.tactics) tactics.add(names.get(short) ?? short)
   }
   for (const [tacticId, id] of mitre.pairs ?? []) {
@@ -31,9 +31,9 @@ export function mitreJson(mitre: RuleMitre, attack: AttackTable): string {
     if (technique === undefined || tactic === undefined || !technique.tactics.includes(tactic.shortName)) continue
     ids.add(id)
     tactics.add(tactic.name)
-    techniques.add(technique.name)
+    if (!techniques.includes(technique.name)) techniques.push(technique.name)
   }
-  if (techniques.size === 0) return ''
+  if (techniques.length === 0) return ''
   const list = (values: Iterable<string>): string => `[${[...values].map(jsonText).join(',')}]`
   return `{"id":${list(mitre.pairs === null ? mitre.ids : ids)},"tactic":${list(tactics)},"technique":${list(techniques)}}`
 }

@@ -155,6 +155,18 @@ describe('the JSON of an alert', () => {
       '<mitre><id>T1110</id></mitre>',
       { id: ['T1110'], tactic: ['Credential Access'], technique: ['Brute Force'] },
     ],
+    [
+      'the older form names a technique for each id, a tactic once',
+      '<mitre><id>T1587.001</id><id>T1588.001</id></mitre>',
+      { id: ['T1587.001', 'T1588.001'], tactic: ['Resource Development'], technique: ['Malware', 'Malware'] },
+    ],
+    [
+      'the newer form names each once',
+      ['T1587.001', 'T1588.001']
+        .map((id) => `<mitre><tacticID>TA0042</tacticID><techniqueID>${id}</techniqueID></mitre>`)
+        .join(''),
+      { id: ['T1587.001', 'T1588.001'], tactic: ['Resource Development'], technique: ['Malware'] },
+    ],
     ['unknown ids alone leave it out', '<mitre><id>T0000</id></mitre>', undefined],
     [
       'the new form wants a tactic that belongs',
