@@ -30,10 +30,22 @@ export interface Selection {
   readonly range: TimeRange
 }
 
+/** Fields that documents can be sorted by: what people look for first, in columns of their own. */
+export const sortFields = ['rule.level', 'rule.id', 'agent.id', 'agent.name'] as const
+export type SortField = (typeof sortFields)[number]
+
+/** Another order than that of time. Documents without the field come last, those that are the same by `order`. */
+export interface Sorting {
+  readonly field: SortField
+  readonly isDescending: boolean
+}
+
 export interface SearchRequest extends Selection {
   /** 0 asks for the total alone. */
   readonly limit: number
   readonly order: 'newest' | 'oldest'
+  /** Pages of what is sorted are turned by `offset`, not by `after`; so there is an end to them at `offsetMax`. */
+  readonly sort?: Sorting
   /** Goes on behind this document of an earlier page. */
   readonly after?: Place
   /** Documents to leave out first. */

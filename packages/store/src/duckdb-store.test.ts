@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseQuery } from '@dogwatch/query'
 import { expect, test } from 'vitest'
 import { openDuckDbStore } from './duckdb-store.ts'
+import { sealedName } from './partitions.ts'
 import { sampleDocument, storeSuite } from './store-suite.ts'
 
 const options = { memoryMax: 128e6, threads: 1, searchMsMax: 10_000 }
@@ -43,6 +44,44 @@ test('a search that takes too long is broken off and says what to do', async () 
     code: 'STORE_SEARCH_TOO_LONG',
     message: expect.stringContaining('shorter time range'),
   })
+  await store.close()
+  rmSync(folder, { recursive: true })
+})
+
+test('a day of many documents is sealed with little memory, and a day that cannot be keeps no other from leaving', async () => {
+  const folder = temporaryFolder()
+  const store = await openDuckDbStore({ folder, ...options, memoryMax: 104e6, threads: 2 })
+  const dayMs = 86_400_000
+  const [old, full] = [20_000 * dayMs, 20_010 * dayMs]
+  await store.append('alerts', [sampleDocument(0, old)])
+  let seed = 1
+  const word = (): string => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+    return seed.toString(36)
+  }
+  for (let n = 0; n < 8; n += 1) {
+    const documents = Array.from({ length: 2000 }, (_, k) =>
+      sampleDocument(n * 2000 + k, full + n * 2000 + k, {
+        data: { text: Array.from({ length: 250 }, word).join(' ') },
+      }),
+    )
+    await store.append('alerts', documents)
+  }
+  const retention = { nowMs: full + 30 * dayMs, hotDays: 1, retentionMs: 35 * dayMs, bytesMax: null }
+  const days = async () => (await store.figures()).partitions.map(({ day, isSealed }) => [day, isSealed])
+  await store.retain(retention)
+  expect(await days()).toEqual([['2024-10-14', true]])
+  await store.append('alerts', [sampleDocument(1, full + dayMs)])
+  mkdirSync(join(folder, 'sealed', sealedName('alerts', '2024-10-15')))
+  await expect(store.retain(retention)).rejects.toThrow(/2024.10.15/)
+  expect(await days()).toEqual([
+    ['2024-10-14', true],
+    ['2024-10-15', false],
+  ])
+  expect(await store.verify()).toEqual([])
+  // The disk is full: what is oldest leaves though the other cannot be sealed.
+  await expect(store.retain({ ...retention, bytesMax: 1 })).rejects.toThrow(/2024.10.15/)
+  expect(await days()).toEqual([])
   await store.close()
   rmSync(folder, { recursive: true })
 })

@@ -2,7 +2,7 @@
 import { parseQuery, type Query, quoted } from '@dogwatch/query'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { appendCountMax, type Document, type Store, type TimeRange } from './contract.ts'
+import { appendCountMax, type Document, type SortField, type Store, type TimeRange } from './contract.ts'
 import { dayMs } from './partitions.ts'
 
 /** Somewhere for one store, empty at first; what was opened there before is found again. */
@@ -380,6 +380,80 @@ export function storeSuite(name: string, makePlace: () => Promise<StorePlace>): 
         { index: 'alerts', day: '2026-11-24', isSealed: false, documents: 4 },
       ])
       expect(await store.verify()).toEqual([])
+    })
+
+    describe('in another order than that of time', () => {
+      const of = (n: number, timeMs: number, rule: object, agent: object = {}) =>
+        sampleDocument(n, timeMs, { rule: { level: 3, id: '100', ...rule }, agent: { id: '001', name: 'a', ...agent } })
+      const documents = [
+        of(0, noon - dayMs, { level: 12, id: '99' }),
+        of(1, noon, { level: 3, id: '1000' }, { id: '1000', name: 'B' }),
+        of(2, noon + 1, { level: 7, id: '5' }, { id: '002', name: 'b' }),
+        of(3, noon + 1, { level: 7, id: 'x' }, { id: '010', name: undefined }),
+        of(4, noon + 2, { level: undefined, id: undefined }, { id: undefined, name: 'c' }),
+      ]
+      const orders: [
+        says: string,
+        field: SortField,
+        isDescending: boolean,
+        order: 'newest' | 'oldest',
+        ids: number[],
+      ][] = [
+        ['the highest level, the newest of it', 'rule.level', true, 'newest', [0, 3, 2, 1, 4]],
+        ['the lowest level, the oldest of it', 'rule.level', false, 'oldest', [1, 2, 3, 0, 4]],
+        ['rules by their number', 'rule.id', false, 'newest', [2, 0, 1, 3, 4]],
+        ['agents by their number, down', 'agent.id', true, 'newest', [1, 3, 2, 0, 4]],
+        ['agents by their name', 'agent.name', false, 'newest', [1, 0, 2, 4, 3]],
+      ]
+      for (const isSealed of [false, true]) {
+        test.each(orders)(
+          `%s, ${isSealed ? 'of sealed days' : 'as they came'}`,
+          async (_, field, isDescending, order, wanted) => {
+            await store.append('alerts', documents)
+            if (isSealed) {
+              await store.retain({ nowMs: noon + 9 * dayMs, hotDays: 1, retentionMs: 90 * dayMs, bytesMax: null })
+            }
+            const search = {
+              index: 'alerts',
+              query: queryOf(''),
+              range: all,
+              order,
+              sort: { field, isDescending },
+            } as const
+            const numbers = async (limit: number, offset: number) => {
+              const answer = await store.search({ ...search, limit, offset })
+              expect(answer.total).toBe(5)
+              return answer.documents.map(({ id }) => Number(id.split('.')[1]))
+            }
+            expect(await numbers(10, 0)).toEqual(wanted)
+            // Page by page it is the same.
+            expect([...(await numbers(2, 0)), ...(await numbers(2, 2)), ...(await numbers(2, 4))]).toEqual(wanted)
+            expect(await numbers(2, 5)).toEqual([])
+          },
+        )
+      }
+
+      test('of what a query finds, and nothing of nothing', async () => {
+        const search = { index: 'alerts', range: all, order: 'newest', limit: 9 } as const
+        const sort = { field: 'rule.level', isDescending: true } as const
+        expect(await store.search({ ...search, query: queryOf(''), sort })).toEqual({ total: 0, documents: [] })
+        await store.append('alerts', documents)
+        const found = await store.search({ ...search, query: queryOf('"line number 3"'), sort })
+        expect([found.total, found.documents.map(({ id }) => id.split('.')[1])]).toEqual([1, ['3']])
+        expect((await store.search({ ...search, query: queryOf('a:b'), sort })).documents).toEqual([])
+      })
+
+      test('a page is not turned by a place in time', async () => {
+        await store.append('alerts', documents)
+        const search = { index: 'alerts', query: queryOf(''), range: all, order: 'newest', limit: 1 } as const
+        const sort = { field: 'rule.level', isDescending: true } as const
+        await expect(store.search({ ...search, sort, after: { timeMs: noon, sequence: 1 } })).rejects.toMatchObject({
+          code: 'STORE_BAD_REQUEST',
+        })
+        await expect(store.search({ ...search, sort, offset: 10_001 })).rejects.toMatchObject({
+          code: 'STORE_BAD_REQUEST',
+        })
+      })
     })
 
     test('numbers out of bounds are refused', async () => {
