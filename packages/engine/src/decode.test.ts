@@ -97,6 +97,13 @@ const trees: Case[] = [
     { one: '', two: 'b' },
   ],
   [
+    'the name of a pattern language ignores case, as it does in rules',
+    '<decoder name="p"><prematch type="PCRE2">^[p]</prematch></decoder>',
+    'p b',
+    'p',
+    {},
+  ],
+  [
     'surplus groups are dropped',
     '<decoder name="p"><prematch>^p</prematch><regex>(a) (b)</regex><order>one</order></decoder>',
     'p a b',

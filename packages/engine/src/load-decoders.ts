@@ -242,7 +242,7 @@ class DecoderLoader {
         `decoder '${name}': <${key}> has ${text.length} bytes together; the limit is ${elementLengthMax - 1}`,
       )
     }
-    let type = element.attributes.find((a) => a.name === 'type')?.value ?? null
+    let type = element.attributes.find((a) => a.name === 'type')?.value.toLowerCase() ?? null
     if (type !== null && (key === 'prematch' || key === 'regex') && type === 'osmatch') {
       this.#problems.warning(
         file,

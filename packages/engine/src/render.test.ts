@@ -151,7 +151,7 @@ describe('the JSON of an alert', () => {
 
   const mitre: [says: string, content: string, wanted: unknown][] = [
     [
-      'the old form lists the names once each',
+      'the older form takes the names from the table',
       '<mitre><id>T1110</id></mitre>',
       { id: ['T1110'], tactic: ['Credential Access'], technique: ['Brute Force'] },
     ],
