@@ -3,13 +3,13 @@
  * agent. Can go wrong: the configuration is wrong (all mistakes at once), or the spool is not to be opened. Everything
  * else (no manager, no audit, no identity yet) is told and tried again, while collectors go on into the spool.
  */
-import { createHash, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { hostname, setPriority } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type KeyEntry, keepAliveText, keyHash, type ManagerControl, SenderCounter } from '@dogwatch/protocol'
+import { type KeyEntry, keepAliveText, keyHash, type ManagerControl, md5, SenderCounter } from '@dogwatch/protocol'
 import { formatProblem } from '@dogwatch/schema'
 import { BufferState } from './buffer-state.ts'
 import { byteText } from './bytes.ts'
@@ -479,7 +479,7 @@ export class Agent {
     return keepAliveText({
       uname: this.#uname(),
       version: `Wazuh ${toldVersion}`,
-      configSum: agentConf === null ? null : createHash('md5').update(agentConf, 'latin1').digest('hex'),
+      configSum: agentConf === null ? null : md5(Buffer.from(agentConf, 'latin1')),
       labels: this.#conf.labels,
       mergedSum: this.#shared.sum,
       address: address.replace(/^::ffff:/, ''),

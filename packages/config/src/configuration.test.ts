@@ -78,6 +78,38 @@ describe('reading', () => {
   })
 })
 
+const drop =
+  '<command><name>drop</name><executable>firewall-drop</executable><timeout_allowed>yes</timeout_allowed></command>'
+const plain = '<command><name>plain</name><executable>host-deny</executable></command>'
+const responses: [says: string, inner: string, expected: object[]][] = [
+  ['none', `${drop}${plain}`, []],
+  [
+    'each has its command with the time behind it, wherever the command stands',
+    `<active-response><command>drop</command><timeout>600</timeout><location>local</location><level>10</level></active-response>${drop}`,
+    [{ name: 'drop600', executable: 'firewall-drop', timeoutS: 600 }],
+  ],
+  [
+    'no time is no time',
+    `${drop}<active-response><command>drop</command></active-response>`,
+    [{ name: 'drop0', executable: 'firewall-drop', timeoutS: 0 }],
+  ],
+  [
+    'a command that cannot be taken back has none',
+    `${plain}<active-response><command>plain</command><timeout>600</timeout></active-response>`,
+    [{ name: 'plain0', executable: 'host-deny', timeoutS: 0 }],
+  ],
+  [
+    'one that is disabled, and the settings of agents, are none',
+    `${drop}<active-response><disabled>yes</disabled><command>drop</command></active-response>
+     <active-response><disabled>no</disabled><ca_store>etc/wpk_root.pem</ca_store></active-response>`,
+    [],
+  ],
+  ['one whose command there is not is none', '<active-response><command>drop</command></active-response>', []],
+]
+test.each(responses)('active responses: %s', (_says, inner, expected) => {
+  expect(read(inner).configuration?.activeResponses).toEqual(expected)
+})
+
 const mistakes: [says: string, inner: string, expected: string][] = [
   [
     'neither yes nor no',
@@ -129,6 +161,21 @@ const mistakes: [says: string, inner: string, expected: string][] = [
     'an unknown attribute, as a warning',
     '<ruleset><rule_dir patern=".xml$">a</rule_dir></ruleset>',
     'has no attribute patern=',
+  ],
+  [
+    'a response whose command there is not, as a warning',
+    '<active-response><command>drop</command></active-response>',
+    'warning: <active-response>: no <command> has the name drop; agents are not told of it',
+  ],
+  [
+    'a program that lies elsewhere, as a warning',
+    '<command><name>drop</name><executable>../sh</executable></command><active-response><command>drop</command></active-response>',
+    'words without blank and /',
+  ],
+  [
+    'a time of a response that is none',
+    '<active-response><timeout>soon</timeout></active-response>',
+    '`soon` is no whole number',
   ],
   [
     'an unknown element of an ignored section',

@@ -56,6 +56,15 @@ export interface RemoteConfig {
   readonly allowHigherVersions: boolean
 }
 
+/** A command that agents are told of, so that they run it when they are asked to. */
+export interface ActiveResponse {
+  /** Of the command, with its timeout behind it: `firewall-drop600`. */
+  readonly name: string
+  readonly executable: string
+  /** 0: it is not taken back. */
+  readonly timeoutS: number
+}
+
 export interface Configuration {
   readonly global: {
     readonly jsonoutOutput: boolean
@@ -112,6 +121,7 @@ export interface Configuration {
   readonly dashboard: { readonly enabled: boolean; readonly bind: string; readonly port: number }
   readonly logging: { readonly formats: readonly string[] }
   readonly remote: readonly RemoteConfig[]
+  readonly activeResponses: readonly ActiveResponse[]
   readonly auth: {
     readonly disabled: boolean
     readonly remoteEnrollment: boolean
@@ -321,6 +331,7 @@ function build(nodes: readonly Node[]): Configuration {
     dashboard: { enabled: dashboard.yesNo('enabled'), bind: dashboard.text('bind'), port: dashboard.number('port') },
     logging: { formats: of('logging').words('log_format') },
     remote: sections(nodes, 'remote').map(remoteOf),
+    activeResponses: responsesOf(nodes).flatMap(({ response }) => response ?? []),
     auth: authOf(of('auth')),
   })
 }
@@ -390,6 +401,37 @@ function tlsNeed(text: string): RemoteConfig['requireTls'] {
   return text === 'own' || text === 'all' ? text : 'no'
 }
 
+/**
+ * Each enabled `<active-response>` with its command; what is wrong with those that agents cannot be told of (spec: modules, part 4). A section without a command is of an
+ * agent's own settings.
+ */
+function responsesOf(
+  nodes: readonly Node[],
+): { readonly node: Node; readonly response: ActiveResponse | null; readonly wrong: string }[] {
+  const commands = new Map(
+    sections(nodes, 'command').map((node) => {
+      const values = new Values('command', [node])
+      return [values.textOrNull('name'), values] as const
+    }),
+  )
+  return sections(nodes, 'active-response').flatMap((node) => {
+    const values = new Values('active-response', [node])
+    const name = values.textOrNull('command')
+    if (name === null || values.yesNo('disabled')) return []
+    const command = commands.get(name)
+    const executable = command?.textOrNull('executable') ?? ''
+    const wrong =
+      command === undefined
+        ? `no <command> has the name ${name}`
+        : [name, executable].every((word) => /^[^\s/]{1,256}$/.test(word))
+          ? ''
+          : `name and executable of the command ${name} are words without blank and /`
+    const timeoutS = command?.yesNo('timeout_allowed') === true ? values.number('timeout') : 0
+    const response = wrong === '' ? { name: `${name}${timeoutS}`, executable, timeoutS } : null
+    return [{ node, response, wrong }]
+  })
+}
+
 function authOf(auth: Values): Configuration['auth'] {
   const force = auth.section('force')
   const review = auth.section('token_review')
@@ -451,6 +493,8 @@ function crossProblems(nodes: readonly Node[]): Problem[] {
       say(node, 'CONFIG_SYSLOG_PROTOCOL', 'a <remote> for syslog has one <protocol>; write a second <remote>')
     }
   }
+  for (const { node, wrong } of responsesOf(nodes))
+    if (wrong !== '') say(node, 'CONFIG_RESPONSE', `<active-response>: ${wrong}; agents are not told of it`, 'warning')
   const size = (section: string, name: string): number => new Values(section, sections(nodes, section)).number(name)
   const bus = sections(nodes, 'bus').at(-1)
   if (bus !== undefined && size('bus', 'segment_size') * 2 > size('bus', 'disk_max')) {

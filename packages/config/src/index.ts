@@ -1,4 +1,5 @@
 export {
+  type ActiveResponse,
   type ClusterConfig,
   type Configuration,
   type ConfigurationReading,

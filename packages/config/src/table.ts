@@ -96,6 +96,8 @@ const gib = 1024 ** 3
 
 const ownHost = 'the manager does not watch the host it runs on; run an agent there'
 const noMail = 'this version sends no e-mail'
+const noResponse = 'this version has no command run'
+const agentSettings = 'settings of an agent; the manager has none'
 const cloud = 'cloud sources are not read by this version'
 
 /** The table, in the order of the reference page. */
@@ -385,16 +387,26 @@ export const rows: readonly Row[] = [
     'enabled exec_path socket timeout threads queue_size',
   ),
 
-  ...ignored(
-    'command',
-    'active response is not part of this version',
-    'name executable timeout_allowed extra_args expect',
-  ),
-  ...ignored(
-    'active-response',
-    'active response is not part of this version',
-    'disabled command location agent_id level rules_id rules_group timeout repeated_offenders ca_store ca_verification',
-  ),
+  section('command', 'A program that active responses run on agents', { several: 'each' }),
+  value('text', 'command/name', null, 'What it is called in `<active-response>`'),
+  value('text', 'command/executable', null, 'The program, a file of the agent’s `active-response/bin`'),
+  yesNo('command/timeout_allowed', 'no', 'It can be taken back after a time'),
+  value('text', 'command/extra_args', null, 'More words for it', { waits: noResponse }),
+  obsolete('command/expect', 'agents hand the whole alert to the program'),
+  section('active-response', 'When a command would run; agents are told of it in `ar.conf` of their shared files', {
+    several: 'each',
+  }),
+  yesNo('active-response/disabled', 'no', 'Agents are not told of it'),
+  value('text', 'active-response/command', null, 'Name of a `<command>`'),
+  integer('active-response/timeout', 0, 0, 2_147_483_647, 'Seconds until it is taken back; 0 is never'),
+  value('text', 'active-response/location', null, 'Where it would run', { waits: noResponse }),
+  value('text', 'active-response/agent_id', null, 'The agent where it would run', { waits: noResponse }),
+  value('text', 'active-response/level', null, 'Level from which on it would run', { waits: noResponse }),
+  value('text', 'active-response/rules_id', null, 'Rules for which it would run', { waits: noResponse }),
+  value('text', 'active-response/rules_group', null, 'Groups of rules for which it would run', { waits: noResponse }),
+  obsolete('active-response/repeated_offenders', agentSettings),
+  obsolete('active-response/ca_store', agentSettings),
+  obsolete('active-response/ca_verification', agentSettings),
   ...ignored(
     'syslog_output',
     'alerts are not sent on by syslog in this version',
@@ -501,7 +513,7 @@ export const rows: readonly Row[] = [
   ...ignored('ms-graph', cloud, '**'),
   ...ignored(
     'client',
-    'settings of an agent; the manager has none',
+    agentSettings,
     `server server/address server/port server/protocol server/max_retries server/retry_interval server/interface_index
      tls config-profile notify_time time-reconnect force_reconnect_interval ip_update_interval auto_restart crypto_method server-ip server-hostname
      port protocol local_ip disable-active-response
@@ -509,13 +521,9 @@ export const rows: readonly Row[] = [
      enrollment/agent_address enrollment/ssl_cipher enrollment/server_ca_path enrollment/agent_certificate_path enrollment/agent_key_path
      enrollment/authorization_pass_path enrollment/kubernetes_token_path enrollment/auto_method enrollment/delay_after_enrollment enrollment/use_source_ip`,
   ),
-  ...ignored(
-    'client_buffer',
-    'settings of an agent; the manager has none',
-    'disabled disable queue_size events_per_second spool_size',
-  ),
+  ...ignored('client_buffer', agentSettings, 'disabled disable queue_size events_per_second spool_size'),
   ...ignored('labels', ownHost, 'label'),
-  ...ignored('anti_tampering', 'settings of an agent; the manager has none', 'package_uninstallation'),
+  ...ignored('anti_tampering', agentSettings, 'package_uninstallation'),
 ]
 
 const byPath = new Map(rows.map((entry) => [entry.path, entry]))

@@ -1,11 +1,10 @@
 /** What the API may ask of agents and groups: the registry's rows, keys, groups with their files, and questions to connected agents. */
-import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentsDesk } from '@dogwatch/api'
 import { type AgentChannel, RequestFailure } from '@dogwatch/inputs'
 import { replaceFile } from '@dogwatch/outputs'
-import { isSharedName, keyLine, reconnectPayload } from '@dogwatch/protocol'
+import { isSharedName, keyLine, md5, reconnectPayload } from '@dogwatch/protocol'
 import type { AgentsAnswer, AgentsRequest } from './agents-control.ts'
 import type { AgentInventories } from './agents-inventory.ts'
 import type { AgentRegistry } from './agents-registry.ts'
@@ -36,7 +35,7 @@ export function agentsDesk(
       registry.groups.names().map((name) => ({
         name,
         count: [...registry.rows.values()].filter(({ groups }) => groups.includes(name)).length,
-        mergedSum: registry.groups.merged([name], Date.now()).sum,
+        mergedSum: registry.groups.sum([name], Date.now()),
         configSum: md5(fileOf(name, configurationName) ?? Buffer.alloc(0)),
       })),
     key(id) {
@@ -66,8 +65,4 @@ export function agentsDesk(
       }
     },
   }
-}
-
-function md5(bytes: Uint8Array): string {
-  return createHash('md5').update(bytes).digest('hex')
 }

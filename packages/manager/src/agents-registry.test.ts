@@ -36,6 +36,7 @@ function registry(over: Partial<RegistryOptions> = {}, nowMs = 0): AgentRegistry
       disconnectionTimeS: 900,
       disconnectionAlertTimeS: 60,
       deleteOldMin: 0,
+      activeResponses: [],
       allowsHigherVersions: false,
       reviewToken: async (token) => (token === 'good' ? 'uid-1' : null),
       notice: ({ agentId, message }) => void notices.push(`${agentId ?? '-'} ${message.toString()}`),

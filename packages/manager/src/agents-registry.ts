@@ -7,6 +7,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ActiveResponse } from '@dogwatch/config'
 import type { AgentDirectory, KnownAgent } from '@dogwatch/inputs'
 import { replaceFile } from '@dogwatch/outputs'
 import {
@@ -21,6 +22,7 @@ import {
   parseEnrolment,
   parseKeepAlive,
   refusedAnswer,
+  responsesText,
   withOrigin,
 } from '@dogwatch/protocol'
 import { decideEnrolment, type EnrolmentFacts, type EnrolmentPolicy, managerVersion } from './agents-enrol.ts'
@@ -44,6 +46,8 @@ export interface RegistryOptions {
   readonly disconnectionAlertTimeS: number
   /** Minutes after which an agent that is away is removed; 0: never. */
   readonly deleteOldMin: number
+  /** What agents are told of in `ar.conf`. */
+  readonly activeResponses: readonly ActiveResponse[]
   readonly allowsHigherVersions: boolean
   /** The node that a token belongs to, by the word of its cluster; null when it proves nothing. */
   readonly reviewToken: (token: string) => Promise<string | null>
@@ -104,7 +108,11 @@ export class AgentRegistry implements AgentDirectory {
     this.#state = new AgentState(join(home, 'queue/agents.db'))
     this.#keys = new ClientKeys(join(home, 'etc/client.keys'), purges)
     this.groups = new AgentGroups(
-      { folder: join(home, 'etc/shared'), multigroups: join(home, 'var/multigroups') },
+      {
+        folder: join(home, 'etc/shared'),
+        multigroups: join(home, 'var/multigroups'),
+        responses: responsesText(options.activeResponses),
+      },
       (line) => options.tell(line, {}),
     )
     this.received = new CounterFiles(join(home, 'queue/rids'))
@@ -172,7 +180,7 @@ export class AgentRegistry implements AgentDirectory {
       labels: says.labels,
       configSum: says.configSum,
       mergedSum: says.mergedSum,
-      isSynced: says.mergedSum === this.groups.merged(row.groups, nowMs).sum,
+      isSynced: says.mergedSum === this.groups.sum(row.groups, nowMs),
     })
     return this.#state.rows.get(id) ?? null
   }

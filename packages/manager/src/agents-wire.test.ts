@@ -53,10 +53,10 @@ afterEach(async () => {
   rmSync(home, { recursive: true })
 })
 
-async function start({ ip = 'any', remote = '', global = '' } = {}): Promise<number> {
+async function start({ ip = 'any', remote = '', more = '' } = {}): Promise<number> {
   writeFileSync(join(home, 'etc/client.keys'), `001 vec-agent ${ip} ${key}\n`)
   const text = `<ossec_config><remote><local_ip>127.0.0.1</local_ip><protocol>tcp,udp</protocol>${remote}</remote>
-    <auth><disabled>yes</disabled></auth><global>${global}</global></ossec_config>`
+    <auth><disabled>yes</disabled></auth>${more}</ossec_config>`
   const { configuration, problems } = readConfiguration('ossec.conf', text)
   if (configuration === null) throw new Error(JSON.stringify(problems))
   agents = await startAgents({
@@ -233,6 +233,15 @@ test('shared files: announced, in chunks of 900 bytes, ended; not again when the
   expect(agent.payloads().slice(before)).toEqual(['#!-agent ack ', '#!-agent ack '])
   const row = (await agents?.answer({ verb: 'show', id: '001' }))?.agents[0]
   expect(row).toMatchObject({ status: 'active', isSynced: true, mergedSum: sum, ip: '10.0.0.15', labels: [] })
+})
+
+test('the commands of active responses are the first of the shared files', async () => {
+  const more = `<command><name>firewall-drop</name><executable>firewall-drop</executable><timeout_allowed>yes</timeout_allowed></command>
+    <active-response><command>firewall-drop</command><location>local</location><level>10</level><timeout>600</timeout></active-response>`
+  const agent = await connected({ more })
+  agent.send(sealed(`#!-${linux}\nx merged.mg\n`))
+  await until(() => agent.payloads().includes('#!-close file '))
+  expect(agent.payloads()).toContain('#default\n!39 ar.conf\nfirewall-drop600 - firewall-drop - 600\n')
 })
 
 const events: readonly [says: string, payload: string, record: string | null][] = [
@@ -461,6 +470,8 @@ test('how an upgrade went is kept as an event, and the agent is told once that i
   agent.send(sealed('u:upgrade_module:{"command":"other"}'))
   agent.send(sealed(barrier))
   const heard = [...(await agent.hears(2))].sort()
+  agent.send(sealed(barrier))
+  expect([heard.length, await agent.hears(1)]).toEqual([2, [ack]])
   expect(heard[0]).toBe(ack)
   expect(heard[1]).toMatch(/^#!-req [0-9a-f]{1,8} upgrade \{"command":"clear_upgrade_result","parameters":\{\}\}$/)
   expect(records).toHaveLength(4)

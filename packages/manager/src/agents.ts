@@ -158,6 +158,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         password: auth.usePassword ? passwordOf(home, log) : null,
         disconnectionTimeS: global.agentsDisconnectionTimeS,
         disconnectionAlertTimeS: global.agentsDisconnectionAlertTimeS,
+        activeResponses: config.activeResponses,
         deleteOldMin: internalOptionsOf(home, log).deleteOldAgentsMin,
         allowsHigherVersions: secure.some(({ allowHigherVersions }) => allowHigherVersions),
         reviewToken: options.reviewToken ?? reviewerOf(home, auth.tokenReview),
@@ -384,7 +385,7 @@ async function answerAgents(
       const groups = registry.groups.names().map((name) => ({
         name,
         agents: counts[name] ?? 0,
-        sum: registry.groups.merged([name], Date.now()).sum,
+        sum: registry.groups.sum([name], Date.now()),
       }))
       return { ...said(null), groups }
     }

@@ -62,15 +62,17 @@ export {
   keyLine,
   parseKeyLine,
 } from './keys.ts'
+export { md5 } from './md5.ts'
 export {
   isSharedName,
   isSharedText,
   joinGroups,
   mergedName,
-  mergedSum,
   mergedTitle,
   mergeFiles,
   piecesOf,
+  responsesName,
+  responsesText,
   type SharedFile,
   splitMerged,
 } from './merged.ts'

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
+import { md5 } from './md5.ts'
 
 /** One line of `client.keys`. */
 export interface KeyEntry {
@@ -88,8 +89,4 @@ export function keyHash({ id, name, key }: Pick<KeyEntry, 'id' | 'name' | 'key'>
 /** An id as it is written: at least three digits. */
 export function formatAgentId(id: number): string {
   return String(id).padStart(3, '0')
-}
-
-function md5(text: string): string {
-  return createHash('md5').update(text, 'utf8').digest('hex')
 }

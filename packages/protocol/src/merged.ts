@@ -41,11 +41,22 @@ export function mergedTitle(groups: readonly string[]): string {
   return more.length === 0 ? only : createHash('sha256').update(groups.join(',')).digest('hex').slice(0, 8)
 }
 
+/** The commands of active responses, the first file of every group. */
+export const responsesName = 'ar.conf'
+
+/** What it says: a line for each, `name - executable - timeout` (part 8). */
+export function responsesText(
+  responses: readonly { readonly name: string; readonly executable: string; readonly timeoutS: number }[],
+): Buffer {
+  const lines = responses.map(({ name, executable, timeoutS }) => `${name} - ${executable} - ${timeoutS}\n`)
+  return Buffer.from(lines.join(''), 'utf8')
+}
+
 /** Builds a merged file; `ar.conf` goes first and may be empty. Files that cannot be shared are left out. */
 export function mergeFiles(title: string, activeResponses: Uint8Array, files: readonly SharedFile[]): Buffer {
   const parts: Uint8Array[] = [Buffer.from(`#${title}\n`, 'utf8')]
-  for (const { name, bytes } of [{ name: 'ar.conf', bytes: activeResponses }, ...files]) {
-    if (name !== 'ar.conf' && !(isSharedName(name) && isSharedText(bytes))) continue
+  const shared = files.filter(({ name, bytes }) => name !== responsesName && isSharedName(name) && isSharedText(bytes))
+  for (const { name, bytes } of [{ name: responsesName, bytes: activeResponses }, ...shared]) {
     parts.push(Buffer.from(`!${bytes.length} ${name}\n`, 'utf8'), bytes)
   }
   return Buffer.concat(parts)
@@ -95,11 +106,6 @@ export function splitMerged(merged: Buffer): SharedFile[] | null {
     at = end
   }
   return files
-}
-
-/** MD5 of a merged file, hex. */
-export function mergedSum(merged: Uint8Array): string {
-  return createHash('md5').update(merged).digest('hex')
 }
 
 /** A relative path that stays below its folder. */

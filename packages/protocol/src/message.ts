@@ -4,11 +4,11 @@
  * In: a payload, keys and counters, or the bytes of a message. Out: bytes, or what they hold. Wrong: bytes that are no message of this key give a
  * reason from a closed list; nothing throws on input, and nothing is inflated beyond `plainLengthMax`.
  */
-import { createHash } from 'node:crypto'
 import { deflateSync, inflateSync } from 'node:zlib'
 import type { Ciphers, CryptoMethod } from './cipher.ts'
 import type { Counter } from './counter.ts'
 import type { CipherKeys } from './keys.ts'
+import { md5 } from './md5.ts'
 
 /** Longest message on the wire, bytes (part 12). */
 export const messageLengthMax = 65_536
@@ -146,8 +146,4 @@ export const pong: Buffer = Buffer.from('#pong', 'latin1')
 
 function digits(number: number, width: number): string {
   return String(number).padStart(width, '0')
-}
-
-function md5(bytes: Uint8Array): string {
-  return createHash('md5').update(bytes).digest('hex')
 }

@@ -2,10 +2,9 @@
  * The shared configuration that the manager pushes as one merged file (spec: agent-protocol, part 8). In go its pieces,
  * out comes whether it is whole; files are written below `etc/shared` by their checked names. Bound: `sharedMax` bytes.
  */
-import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isSharedName, type ManagerControl, mergedName, splitMerged } from '@dogwatch/protocol'
+import { isSharedName, type ManagerControl, md5, mergedName, splitMerged } from '@dogwatch/protocol'
 
 /** Largest merged file, in bytes. */
 export const sharedMax = 32 * 1024 * 1024
@@ -22,9 +21,7 @@ export class SharedFiles {
   /** MD5 of what is here, for keep-alives; null when nothing is. */
   get sum(): string | null {
     try {
-      return createHash('md5')
-        .update(readFileSync(join(this.#dir, mergedName)))
-        .digest('hex')
+      return md5(readFileSync(join(this.#dir, mergedName)))
     } catch {
       return null
     }
@@ -56,7 +53,7 @@ export class SharedFiles {
     this.#receiving = null
     if (receiving === null) return false
     const merged = Buffer.concat(receiving.chunks)
-    if (createHash('md5').update(merged).digest('hex') !== receiving.md5 || this.sum === receiving.md5) return false
+    if (md5(merged) !== receiving.md5 || this.sum === receiving.md5) return false
     const files = (splitMerged(merged) ?? []).filter(({ name }) => isSharedName(name))
     for (const { name, bytes } of files) this.#write(name, bytes)
     this.#removeOthers('', new Set([mergedName, ...files.map(({ name }) => name)]))

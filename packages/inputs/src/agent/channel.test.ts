@@ -4,7 +4,7 @@ import {
   cipherKeys,
   eventPayload,
   type KeyEntry,
-  mergedSum,
+  md5,
   numberedPayload,
 } from '@dogwatch/protocol'
 import type { RecordMeta } from '@dogwatch/schema'
@@ -437,7 +437,7 @@ test('a merged file arrives whole, in pieces, whatever it looks like where it is
   const merged = Buffer.from(`#default\n!${text.length} agent.conf\n${text}`)
   expect(merged.toString('latin1', 900, 903)).toBe('#!-')
   expect(await channel.pushMerged('001', merged)).toBe(true)
-  await agent.hears(`#!-up file ${mergedSum(merged)} merged.mg\n`)
+  await agent.hears(`#!-up file ${md5(merged)} merged.mg\n`)
   await until(() => agent.heard.includes('#!-close file '))
   expect(agent.heard.slice(0, -1).join('')).toBe(merged.toString())
   expect(agent.heard.slice(0, -1).filter((piece) => piece.startsWith('#!-'))).toEqual([])

@@ -24,8 +24,8 @@ import {
   isEvent,
   isNoise,
   isPing,
+  md5,
   mergedName,
-  mergedSum,
   messageLengthMax,
   openMessage,
   parseAgentControl,
@@ -174,7 +174,7 @@ export class AgentChannel {
     this.#pushes++
     try {
       await new Promise((done) => setImmediate(done))
-      if (!this.#send(agent, link, fileBeginPayload(mergedSum(merged), mergedName))) return false
+      if (!this.#send(agent, link, fileBeginPayload(md5(merged), mergedName))) return false
       let n = 0
       for (const piece of piecesOf(merged)) {
         n++
