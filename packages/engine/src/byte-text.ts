@@ -30,6 +30,13 @@ export class ByteText {
     this.byteLength += text.length
   }
 
+  /** Appends a long run of another buffer. */
+  append(from: Buffer, start: number, end: number): void {
+    this.reserve(end - start)
+    from.copy(this.bytes, this.byteLength, start, end)
+    this.byteLength += end - start
+  }
+
   /** Appends a run of another buffer. */
   copy(from: Uint8Array, start: number, end: number): void {
     this.reserve(end - start)

@@ -5,6 +5,7 @@ import type { Child, Decoder, DecoderSet } from './decoder.ts'
 import type { Event } from './event.ts'
 import { category, type FieldSlots } from './fields.ts'
 import { JsonDecoder } from './json-decoder.ts'
+import type { Kernels } from './kernels.ts'
 import { ownCopy } from './latin1.ts'
 import { ossecAlert, packetFilter, sonicWall, symantecWebSecurity } from './plugins.ts'
 import { Prefilter } from './prefilter.ts'
@@ -28,6 +29,7 @@ export class EventDecoder {
   readonly #set: DecoderSet
   readonly #json = new Map<string, JsonDecoder>()
   readonly #slots: FieldSlots
+  readonly #kernels: Kernels | null
   readonly #isRule: (id: number) => boolean
   readonly #builtins = new Map<string, Decoder>()
   readonly #byProgram = new Map<string, readonly Decoder[]>()
@@ -37,12 +39,14 @@ export class EventDecoder {
   trace: DecodeTrace | null = null
 
   /** `isRule` says whether a rule of this id is loaded. */
-  constructor(set: DecoderSet, slots: FieldSlots, isRule: (id: number) => boolean) {
+  constructor(set: DecoderSet, slots: FieldSlots, isRule: (id: number) => boolean, kernels: Kernels | null) {
     this.#set = set
+    this.#kernels = kernels
     this.#isRule = isRule
     this.#slots = slots
     this.#prefilter = new Prefilter(
       set.withoutProgram.map((decoder) => ({ item: decoder, pattern: decoder.prematch as Pattern })),
+      kernels,
     )
   }
 
@@ -224,7 +228,7 @@ export class EventDecoder {
     const key = `${options.jsonNull} ${options.jsonArray}`
     let decoder = this.#json.get(key)
     if (decoder === undefined) {
-      decoder = new JsonDecoder(this.#slots, options)
+      decoder = new JsonDecoder(this.#slots, options, this.#kernels)
       this.#json.set(key, decoder)
     }
     return decoder

@@ -2,7 +2,7 @@
  * The JSON plugin decoder (spec: engine, part 7.1): walks a document's leaves in order and stores each under its dotted path.
  *
  * Senders repeat the same documents with other values. The text between two leaves is therefore learnt: behind a leaf, the separators seen there
- * before are tried with `startsWith`, and a hit tells the next leaf's path without looking at a single byte of the keys. A miss falls back to the
+ * before are compared, by the compiled loops, and a hit tells the next leaf's path without reading a key. A miss falls back to the
  * plain walk, which teaches. What is learnt is bounded, since keys are the sender's choice. On the way the alert's `data` members are put together
  * from the same slices, as long as no key repeats or reopens an object; else they are rendered later from the fields.
  */
@@ -13,7 +13,8 @@ import { printPlainArray } from './json-array.ts'
 import { numberText } from './json-number.ts'
 import { jsonText } from './json-text.ts'
 import { fieldJson, JsonReader, type JsonValue, printCompact, printFormatted } from './json-value.ts'
-import { ownCopy, scratchBytes } from './latin1.ts'
+import { followEnd, type Kernels, textAt } from './kernels.ts'
+import { ownCopy } from './latin1.ts'
 
 export interface JsonOptions {
   readonly jsonNull: 'string' | 'discard'
@@ -53,10 +54,16 @@ staticKeys.set('systemname', field.system_name)
 /** Values of a leaf: text between quotes, a number, an array, or a literal that is part of the separator. */
 type StepKind = 'string' | 'number' | 'array' | 'literal' | 'end'
 
+/** The kinds as the compiled loops know them. */
+const kindNumbers: Readonly<Record<StepKind, number>> = { string: 0, number: 1, array: 2, literal: 3, end: 4 }
+/** Offsets of a leaf in memory: count of its steps, address of their list; and of a step: number, kind, leaf it leads to, length of its separator, bytes. */
+const leafLength = 8
+const stepHeadLength = 16
+/** Entries of the first list of a leaf; each later one has twice as many. */
+const firstListLength = 2
+
 interface Step {
   readonly separator: string
-  /** The same as bytes. */
-  readonly bytes: Uint8Array
   readonly kind: StepKind
   readonly literal: string
   readonly to: Leaf
@@ -83,6 +90,8 @@ interface Leaf {
   readonly parts: readonly string[]
   readonly nodes: readonly PathNode[]
   readonly steps: Step[]
+  /** Where the compiled loops find it; 0 when they do not. */
+  readonly node: number
   /** Closing braces behind this leaf in the output. */
   readonly close: string
 }
@@ -103,16 +112,23 @@ export class JsonDecoder {
   readonly #root: PathNode = { children: new Map(), stamp: 0 }
   readonly #leaves = new Map<string, Leaf>()
   readonly #start: Leaf
-  #stepCount = 0
+  readonly #kernels: Kernels | null
+  /** By the number that the compiled loops give. */
+  readonly #steps: Step[] = []
   #stamp = 0
   #last: Leaf | null = null
   readonly #out = new ByteText()
+  /** First backslash that the text's arrays have not passed yet, -1 when there is no more, -2 when not looked for. */
+  #slash = -2
   #isLinear = true
 
-  constructor(slots: FieldSlots, options: JsonOptions) {
+  /** Without kernels nothing is learnt. */
+  constructor(slots: FieldSlots, options: JsonOptions, kernels: Kernels | null = null) {
     this.#slots = slots
     this.#options = options
-    this.#start = { key: '', place: '', slot: -1, target: -1, parts: [], nodes: [], steps: [], close: '' }
+    this.#kernels = kernels
+    const node = kernels?.allocate(leafLength) ?? 0
+    this.#start = { key: '', place: '', slot: -1, target: -1, parts: [], nodes: [], steps: [], node, close: '' }
     for (const name of staticFields) this.#root.children.set(name, { children: new Map(), stamp: 0 })
   }
 
@@ -147,98 +163,95 @@ export class JsonDecoder {
 
   /** The learnt way; false when it leads nowhere (what was stored must then be taken back). */
   #follow(event: Event, text: string): boolean {
-    if (event.dynamicCount > 0 || controlBytes.test(text)) return false
-    const bytes = scratchBytes(text)
+    const kernels = this.#kernels
+    let leaf = this.#start.node
+    if (kernels === null || leaf === 0 || event.dynamicCount > 0 || !kernels.place(text)) return false
     const { length } = text
-    bytes[length] = quote
-    let leaf = this.#start
+    if (kernels.hasControl(length)) return false
+    const { bytes, words, foundWord } = kernels
+    const steps = this.#steps
+    this.#slash = -2
     let at = 0
-    /** First backslash that is not passed yet; -1 when there is no more. */
-    let nextSlash = text.indexOf('\\')
     for (;;) {
-      const { steps } = leaf
-      let step: Step | undefined
-      for (let n = 0; n < steps.length; n++) {
-        const candidate = steps[n] as Step
-        if (!standsAt(candidate.bytes, bytes, at, length)) continue
-        if (candidate.kind === 'number') {
-          const c = bytes[at + candidate.bytes.length] as number
-          if (c !== 45 && !(c >= 48 && c <= 57)) continue
-        } else if (candidate.kind === 'array' && bytes[at + candidate.bytes.length] !== 91) continue
-        step = candidate
-        if (n > 0) {
-          steps[n] = steps[n - 1] as Step
-          steps[n - 1] = candidate
-        }
-        break
-      }
-      if (step === undefined) return false
-      at += step.bytes.length
-      switch (step.kind) {
-        case 'end':
-          return true
-        case 'literal':
+      const why = kernels.follow(leaf, at, length)
+      const count = kernels.followedCount
+      const plain = why === followEnd.special ? count - 1 : count
+      let word = foundWord
+      for (let n = 0; n < plain; n++, word += 3) {
+        const step = steps[words[word] as number] as Step
+        const start = words[word + 1] as number
+        const end = words[word + 2] as number
+        if (step.kind === 'literal') {
           this.#store(event, step, step.to, step.literal, `"${step.literal}"`)
-          break
-        case 'string': {
-          const from = at
-          let c = bytes[at] as number
-          while (c !== quote && c !== backslash) c = bytes[++at] as number
-          if (at >= length) return false
-          if (c === backslash) {
-            const reader = new JsonReader(text, from - 1)
-            const value = reader.string()
-            if (value === null) return false
-            at = reader.at
-            this.#store(event, step, step.to, value, value.charCodeAt(0) === 91 ? fieldJson(value) : jsonText(value))
-          } else {
-            const value = text.slice(from, at)
-            at++
-            if (bytes[from] === 91) this.#store(event, step, step.to, value, fieldJson(value))
-            else if (this.#opens(event, step, step.to, value)) this.#out.copy(bytes, from - 1, at)
-          }
-          break
+          continue
         }
-        case 'number': {
-          const reader = new JsonReader(text, at)
-          const value = reader.number()
-          if (value === null || value.kind !== 'number') return false
-          at = reader.at
-          const shown = numberText(value.literal)
-          this.#store(event, step, step.to, shown, `"${shown}"`)
-          break
-        }
-        case 'array': {
-          stringArray.lastIndex = at
-          if (this.#options.jsonArray === 'array' && stringArray.test(text)) {
-            const raw = text.slice(at, stringArray.lastIndex)
-            at = stringArray.lastIndex
-            this.#store(event, step, step.to, raw.replaceAll('","', '", "'), raw.replaceAll('", "', '","'))
-            break
-          }
-          // Once for all arrays before it: each of many would look through the whole text.
-          if (nextSlash !== -1 && nextSlash < at) nextSlash = text.indexOf('\\', at)
-          const plain = this.#options.jsonArray === 'array' ? printPlainArray(text, at, nextSlash) : null
-          if (plain !== null) {
-            at = plain.end
-            this.#store(event, step, step.to, plain.formatted, plain.compact)
-            break
-          }
-          const reader = new JsonReader(text, at)
-          const value = reader.value()
-          if (value === null || value.kind !== 'array') return false
-          at = reader.at
-          if (this.#options.jsonArray === 'array')
-            this.#store(event, step, step.to, printFormatted(value), printCompact(value))
-          else {
-            const joined = csv(value.items)
-            if (joined !== '') this.#store(event, step, step.to, joined, fieldJson(joined))
-          }
-          break
-        }
+        const value = text.slice(start - textAt, end - textAt)
+        if (step.kind === 'string') {
+          if (bytes[start] === 91) this.#store(event, step, step.to, value, fieldJson(value))
+          else if (this.#opens(event, step, step.to, value)) this.#out.copy(bytes, start - 1, end + 1)
+        } else if (step.kind === 'number') this.#storeNumber(event, step, value)
+        else if (this.#options.jsonArray === 'array')
+          this.#store(event, step, step.to, value.replaceAll('","', '", "'), value.replaceAll('", "', '","'))
+        else if (this.#storeArray(event, step, text, start - textAt) === -1) return false
       }
-      leaf = step.to
+      if (why === followEnd.done) return true
+      if (why === followEnd.lost) return false
+      at = kernels.followedTo
+      leaf = kernels.followedLeaf
+      if (why !== followEnd.special) continue
+      at = this.#special(event, text, steps[words[word] as number] as Step, (words[word + 1] as number) - textAt)
+      if (at === -1) return false
     }
+  }
+
+  /** A value that is not plain; the offset behind it, -1 when it cannot be read. */
+  #special(event: Event, text: string, step: Step, at: number): number {
+    switch (step.kind) {
+      case 'string': {
+        const reader = new JsonReader(text, at - 1)
+        const value = reader.string()
+        if (value === null) return -1
+        this.#store(event, step, step.to, value, value.charCodeAt(0) === 91 ? fieldJson(value) : jsonText(value))
+        return reader.at
+      }
+      case 'number': {
+        const reader = new JsonReader(text, at)
+        const value = reader.number()
+        if (value === null || value.kind !== 'number') return -1
+        this.#storeNumber(event, step, value.literal)
+        return reader.at
+      }
+      case 'array':
+        return this.#storeArray(event, step, text, at)
+      default:
+        return -1
+    }
+  }
+
+  #storeNumber(event: Event, step: Step, literal: string): void {
+    const shown = numberText(literal)
+    this.#store(event, step, step.to, shown, `"${shown}"`)
+  }
+
+  /** The offset behind the array, -1 when it cannot be read. */
+  #storeArray(event: Event, step: Step, text: string, at: number): number {
+    const isPrinted = this.#options.jsonArray === 'array'
+    // Once for all arrays before it: each of many would look through the whole text.
+    if (this.#slash !== -1 && this.#slash < at) this.#slash = text.indexOf('\\', at)
+    const plain = isPrinted ? printPlainArray(text, at, this.#slash) : null
+    if (plain !== null) {
+      this.#store(event, step, step.to, plain.formatted, plain.compact)
+      return plain.end
+    }
+    const reader = new JsonReader(text, at)
+    const value = reader.value()
+    if (value === null || value.kind !== 'array') return -1
+    if (isPrinted) this.#store(event, step, step.to, printFormatted(value), printCompact(value))
+    else {
+      const joined = csv(value.items)
+      if (joined !== '') this.#store(event, step, step.to, joined, fieldJson(joined))
+    }
+    return reader.at
   }
 
   /** The plain walk; false when the text is no JSON. */
@@ -355,6 +368,7 @@ export class JsonDecoder {
       parts,
       nodes,
       steps: [],
+      node: keep ? (this.#kernels?.allocate(leafLength) ?? 0) : 0,
       close: keep ? '}'.repeat(parts.length - 1) : '',
     }
     if (keep) this.#leaves.set(leaf.place, leaf)
@@ -365,13 +379,12 @@ export class JsonDecoder {
     if (from === null || (from !== this.#start && !this.#leaves.has(from.place))) return null
     const known = from.steps.find((step) => step.separator === separator && step.kind === kind)
     if (known !== undefined) return known.to === to ? known : null
-    if (separator.length > separatorLengthMax || from.steps.length >= stepsOfLeafMax || this.#stepCount >= stepsMax)
+    if (separator.length > separatorLengthMax || from.steps.length >= stepsOfLeafMax || this.#steps.length >= stepsMax)
       return null
     if (to !== this.#start && !this.#leaves.has(to.place)) return null
-    const own = ownCopy(separator)
+    if (!this.#teach(from, separator, kind, to)) return null
     const step: Step = {
-      separator: own,
-      bytes: Buffer.from(own, 'latin1'),
+      separator: ownCopy(separator),
       kind,
       literal,
       to,
@@ -380,8 +393,34 @@ export class JsonDecoder {
       opened: [],
     }
     from.steps.push(step)
-    this.#stepCount++
+    this.#steps.push(step)
     return step
+  }
+
+  /** Adds a step, by the number it is about to get, to what the compiled loops know; false when there is no room. */
+  #teach(from: Leaf, separator: string, kind: StepKind, to: Leaf): boolean {
+    const kernels = this.#kernels
+    if (kernels === null || from.node === 0 || to.node === 0) return false
+    const at = kernels.allocate(stepHeadLength + separator.length)
+    if (at === 0) return false
+    const { words } = kernels
+    const count = from.steps.length
+    let list = words[(from.node >> 2) + 1] as number
+    if (count === 0 || (count >= firstListLength && (count & (count - 1)) === 0)) {
+      const larger = kernels.allocate(4 * Math.max(firstListLength, count * 2))
+      if (larger === 0) return false
+      for (let n = 0; n < count; n++) words[(larger >> 2) + n] = words[(list >> 2) + n] as number
+      list = larger
+      words[(from.node >> 2) + 1] = list
+    }
+    words[at >> 2] = this.#steps.length
+    words[(at >> 2) + 1] = kindNumbers[kind]
+    words[(at >> 2) + 2] = to.node
+    words[(at >> 2) + 3] = separator.length
+    kernels.bytes.latin1Write(separator, at + stepHeadLength)
+    words[(list >> 2) + count] = at
+    words[from.node >> 2] = count + 1
+    return true
   }
 
   #store(event: Event, step: Step | null, leaf: Leaf, value: string, json: string): void {
@@ -437,25 +476,12 @@ export class JsonDecoder {
   }
 }
 
-const quote = 34
-const backslash = 92
 const noBytes = new Uint8Array(0)
-
-/** Whether `part` stands in a text of `length` bytes at an offset. */
-function standsAt(part: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {
-  const { length: partLength } = part
-  if (at + partLength > length) return false
-  for (let n = 0; n < partLength; n++) if (part[n] !== bytes[at + n]) return false
-  return true
-}
 
 /** The place of a member: each key behind its length, so that dots in keys are no doubt. */
 function placeOf(around: string, key: string): string {
   return `${around}${key.length} ${key}`
 }
-
-const controlBytes = /[\x00-\x1f]/
-const stringArray = /\[(?:"[^"\\\x00-\x1f]*"(?:, ?"[^"\\\x00-\x1f]*")*)?\]/y
 
 /** How many leading parts two leaves share in the output; the last part never counts, since a leaf is no object. */
 function sharedParts(a: Leaf, b: Leaf): number {

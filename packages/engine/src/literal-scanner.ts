@@ -2,14 +2,25 @@
  * Finds in one pass which of many items can match a text: those of whose necessary literals at least one occurs. Most of the text is not even looked at:
  * a window of each literal, as long as the shortest of them allows, is looked for in steps (S. Wu and U. Manber, A Fast Algorithm for Multi-Pattern
  * Searching, 1994): two bytes tell how far no window can end. The rest of a literal is verified in place. Items whose literals do not occur are ruled
- * out; items that are left may still fail.
+ * out; items that are left may still fail. The search is done by the compiled loops where there are any, over the same tables.
  */
 import type { Needs } from '@dogwatch/pattern'
+import { type Kernels, literalsMax } from './kernels.ts'
 import { scratchBytes } from './latin1.ts'
 
 /** Longest window, and the shortest literal worth looking for, in bytes: with less, the steps are too short to pay. */
 const windowLengthMax = 8
 export const literalLengthMin = 4
+
+/** Entries of the table of steps: the low seven bits of two bytes. A step of this bit says that a window may end here. */
+const stepsLength = 16_384
+const stopBit = 128
+/** Entries of the table of literals by the last four bytes of their window. */
+const headsLength = 1024
+/** Offsets in the tables in memory: window length (u32), steps, heads; and of a literal there: next, number, place of its window, length, fold, stamp, bytes. */
+const stepsAt = 4
+const headsAt = stepsAt + stepsLength
+const literalHeadLength = 24
 
 interface Literal {
   readonly text: string
@@ -33,16 +44,18 @@ export class LiteralScanner {
   readonly seen: Int32Array
   /** Length of the windows; 0 when there is nothing to look for. */
   readonly #window: number
-  /** How far to go on behind two bytes, by their value; 0 where a window may end. */
+  /** How far to go on behind two bytes; `stopBit` and one where a window may end. */
   readonly #steps: Uint8Array
-  /** 1 for what the last four bytes of a window may come to (`lastFour`): most of the places where one could end are told apart by this. */
-  readonly #tails = new Uint8Array(tailsLength)
-  /** Literals by the last two bytes of their window, folded. */
-  readonly #ends = new Map<number, Literal[]>()
+  readonly #literals: Literal[] = []
+  /** Literals by the last four bytes of their window. */
+  readonly #heads: (Literal[] | undefined)[]
+  readonly #kernels: Kernels | null
+  /** Address of the same tables in the kernels' memory; 0 when they are not there. */
+  readonly #tables: number
   #stamp = 0
 
   /** `needs` by item; null, or not worth scanning, for an item that is never asked for. */
-  constructor(needs: readonly (Needs | null)[]) {
+  constructor(needs: readonly (Needs | null)[], kernels: Kernels | null = null) {
     this.seen = new Int32Array(needs.length)
     const literals = new Map<string, { text: string; fold: boolean; items: number[] }>()
     for (const [item, need] of needs.entries()) {
@@ -57,9 +70,12 @@ export class LiteralScanner {
     let window = windowLengthMax
     for (const { text } of literals.values()) window = Math.min(window, text.length)
     this.#window = literals.size === 0 ? 0 : window
-    this.#steps = new Uint8Array(literals.size === 0 ? 0 : 65_536).fill(window - 1)
+    this.#steps = new Uint8Array(literals.size === 0 ? 0 : stepsLength).fill(window - 1)
+    this.#heads = new Array(literals.size === 0 ? 0 : headsLength)
     for (const literal of literals.values())
       this.#add({ ...literal, windowAt: rarestWindow(literal.text, window) }, window)
+    this.#kernels = kernels
+    this.#tables = kernels === null ? 0 : this.#layOut(kernels)
   }
 
   #add(literal: Literal, window: number): void {
@@ -68,73 +84,96 @@ export class LiteralScanner {
       const at = literal.windowAt + n
       for (const first of bothCases(literal.text.charCodeAt(at))) {
         for (const second of bothCases(literal.text.charCodeAt(at + 1))) {
-          const pair = (first << 8) | second
-          if ((this.#steps[pair] as number) > step) this.#steps[pair] = step
+          const pair = pairOf(first, second)
+          const known = this.#steps[pair] as number
+          if (step === 0) this.#steps[pair] = stopBit | 1
+          else if (known < stopBit && known > step) this.#steps[pair] = step
         }
       }
     }
-    const last = literal.windowAt + window - 2
-    const { text } = literal
-    this.#tails[
-      lastFour(text.charCodeAt(last - 2), text.charCodeAt(last - 1), text.charCodeAt(last), text.charCodeAt(last + 1))
-    ] = 1
-    const pair = foldedPair(text.charCodeAt(last), text.charCodeAt(last + 1))
-    const list = this.#ends.get(pair)
-    if (list === undefined) this.#ends.set(pair, [literal])
+    this.#literals.push(literal)
+    const hash = lastFour(literal.text, literal.windowAt + window - 4)
+    const list = this.#heads[hash]
+    if (list === undefined) this.#heads[hash] = [literal]
     else list.push(literal)
+  }
+
+  /** Writes the tables where the compiled loops read them; their address, 0 when there is no room. */
+  #layOut(kernels: Kernels): number {
+    const literals = this.#literals
+    if (literals.length === 0 || literals.length > literalsMax) return 0
+    const size = literals.reduce((sum, { text }) => sum + ((literalHeadLength + text.length + 7) & ~7), 0)
+    const tables = kernels.allocate(headsAt + headsLength * 4 + size)
+    if (tables === 0) return 0
+    const { bytes } = kernels
+    bytes.writeUInt32LE(this.#window, tables)
+    bytes.set(this.#steps, tables + stepsAt)
+    let at = tables + headsAt + headsLength * 4
+    for (const [number, { text, fold, windowAt }] of literals.entries()) {
+      const head = tables + headsAt + lastFour(text, windowAt + this.#window - 4) * 4
+      for (const [n, word] of [bytes.readUInt32LE(head), number, windowAt, text.length, fold ? 1 : 0, 0].entries())
+        bytes.writeUInt32LE(word, at + n * 4)
+      bytes.latin1Write(text, at + literalHeadLength)
+      bytes.writeUInt32LE(at, head)
+      at += (literalHeadLength + text.length + 7) & ~7
+    }
+    return tables
   }
 
   /** Scans `text` from an offset; afterwards `seen[item] === stamp` says that the item is not ruled out. Gives the stamp. */
   scan(text: string, from: number): number {
     const stamp = ++this.#stamp
+    if (this.#window === 0) return stamp
+    const kernels = this.#kernels
+    if (kernels === null || this.#tables === 0 || !kernels.place(text)) {
+      this.#scanPlainly(text, from, stamp)
+      return stamp
+    }
+    const count = kernels.scan(this.#tables, from, text.length, stamp)
+    const first = kernels.foundWord
+    for (let n = first; n < first + count; n++) this.#mark(this.#literals[kernels.words[n] as number] as Literal, stamp)
+    return stamp
+  }
+
+  #mark({ items }: Literal, stamp: number): void {
+    for (let n = 0; n < items.length; n++) this.seen[items[n] as number] = stamp
+  }
+
+  #scanPlainly(text: string, from: number, stamp: number): void {
     const window = this.#window
-    if (window === 0) return stamp
     const steps = this.#steps
-    const tails = this.#tails
     const bytes = scratchBytes(text)
     const last = text.length - 1
     let at = from + window - 2
     while (at < last) {
-      const third = bytes[at] as number
-      const fourth = bytes[at + 1] as number
-      const step = steps[(third << 8) | fourth] as number
-      if (step !== 0) {
+      const step = steps[pairOf(bytes[at] as number, bytes[at + 1] as number)] as number
+      if (step < stopBit) {
         at += step
         continue
       }
-      if (tails[lastFour(bytes[at - 2] as number, bytes[at - 1] as number, third, fourth)] === 1)
-        this.#verify(text, from, at, stamp)
+      const list = this.#heads[lastFour(text, at - 2)]
+      for (const literal of list ?? []) {
+        const start = at + 2 - window - literal.windowAt
+        if (start >= from && standsAt(literal, text, start)) this.#mark(literal, stamp)
+      }
       at++
     }
-    return stamp
-  }
-
-  /** `at`: offset of the last two bytes of a window. */
-  #verify(text: string, from: number, at: number, stamp: number): void {
-    const list = this.#ends.get(foldedPair(text.charCodeAt(at) & 255, text.charCodeAt(at + 1) & 255))
-    if (list === undefined) return
-    const { seen } = this
-    for (const literal of list) {
-      const { items } = literal
-      let n = 0
-      while (n < items.length && seen[items[n] as number] === stamp) n++
-      const start = at + 2 - this.#window - literal.windowAt
-      if (n === items.length || start < from || !standsAt(literal, text, start)) continue
-      for (; n < items.length; n++) seen[items[n] as number] = stamp
-    }
   }
 }
 
-/** Entries of `#tails`. */
-const tailsLength = 4096
-
-/** Four bytes, letters without their case, as one number below `tailsLength`; different ones may come to the same. */
-function lastFour(first: number, second: number, third: number, fourth: number): number {
-  return ((first | 32) * 27 + (second | 32) * 211 + (third | 32) * 1423 + (fourth | 32) * 37) & (tailsLength - 1)
+/** Index of two bytes in the table of steps. */
+function pairOf(first: number, second: number): number {
+  return (first & 127) | ((second & 127) << 7)
 }
 
-function foldedPair(first: number, second: number): number {
-  return ((folded[first] as number) << 8) | (folded[second] as number)
+/** Four bytes at an offset, letters without their case, as one number below `headsLength`; different ones may come to the same. */
+function lastFour(text: string, at: number): number {
+  const four =
+    (text.charCodeAt(at) & 255) |
+    ((text.charCodeAt(at + 1) & 255) << 8) |
+    ((text.charCodeAt(at + 2) & 255) << 16) |
+    ((text.charCodeAt(at + 3) & 255) << 24)
+  return Math.imul(four | 0x20202020, 0x9e3779b1) >>> 22
 }
 
 /** A byte and, for a letter, its other case. Literals that do not fold are looked for in both cases too; `standsAt` tells. */

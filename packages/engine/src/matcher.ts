@@ -18,6 +18,7 @@ import { EventDecoder } from './decode.ts'
 import { expandDescription } from './description.ts'
 import { Event } from './event.ts'
 import { category, field } from './fields.ts'
+import { Kernels } from './kernels.ts'
 import './latin1.ts'
 import { predecode } from './predecode.ts'
 import {
@@ -77,6 +78,9 @@ export interface DecodeState {
   readonly builtins: ReadonlyMap<number, BuiltinDecoder>
 }
 
+/** Shorter logs are escaped as soon without the compiled loops. */
+const kernelLengthMin = 64
+
 const queueLocal = 49
 const queueSyslog = 50
 
@@ -129,6 +133,7 @@ export class Matcher {
   readonly #options: MatcherOptions
   readonly #state: DecodeState | null
   readonly #filter: RuleFilter
+  readonly #kernels = Kernels.make()
   readonly #shortName: string
   #nodes = new Int32Array(1024)
   #nodeEnd = 0
@@ -145,8 +150,8 @@ export class Matcher {
     this.#options = options
     this.#state = state
     this.event = new Event(ruleset.slots)
-    this.decoder = new EventDecoder(ruleset.decoders, ruleset.slots, (id) => ruleset.byId.has(id))
-    this.#filter = new RuleFilter(ruleset)
+    this.decoder = new EventDecoder(ruleset.decoders, ruleset.slots, (id) => ruleset.byId.has(id), this.#kernels)
+    this.#filter = new RuleFilter(ruleset, this.#kernels)
     this.#shortName = options.managerName.split('.')[0] as string
   }
 
@@ -371,7 +376,7 @@ export class Matcher {
       writeGeo(event, into)
       end(header.geo)
       into.text(fullLogOpen)
-      into.json(event.fullLog)
+      this.#writeLog(event.fullLog, into)
       into.text(',')
       end(header.fullLog)
       writeMembersBefore(event, into)
@@ -405,6 +410,20 @@ export class Matcher {
     for (const description of this.#descriptions) into.text(description)
     words[at + header.size] = word - at
     into.wordCount = word
+  }
+
+  #writeLog(log: string, into: MatchWriter): void {
+    const kernels = this.#kernels
+    if (kernels === null || log.length < kernelLengthMin || !kernels.place(log)) {
+      into.json(log)
+      return
+    }
+    into.text('"')
+    if (kernels.escapeInto(log.length, into)) into.text('"')
+    else {
+      into.byteLength--
+      into.json(log)
+    }
   }
 
   /** Value of a correlation field; null when the event has none. */

@@ -3,6 +3,7 @@
  * It only leaves out what cannot match, so the caller's answer is the same as with trying all.
  */
 import type { Pattern } from '@dogwatch/pattern'
+import type { Kernels } from './kernels.ts'
 import { isWorthScanning, LiteralScanner } from './literal-scanner.ts'
 
 export interface Candidate<T> {
@@ -21,7 +22,7 @@ export class Prefilter<T> {
   readonly #needy: Uint8Array
   readonly #scanner: LiteralScanner
 
-  constructor(candidates: readonly Candidate<T>[]) {
+  constructor(candidates: readonly Candidate<T>[], kernels: Kernels | null = null) {
     this.#items = candidates.map(({ item }) => item)
     const byFirst: number[][] = Array.from({ length: 257 }, () => [])
     for (const [n, { pattern }] of candidates.entries()) {
@@ -38,7 +39,7 @@ export class Prefilter<T> {
     // An anchored pattern is cheap to try; only the others are worth a scan.
     const needs = candidates.map((candidate) => (isNeedy(candidate) ? candidate.pattern.needs : null))
     this.#needy = Uint8Array.from(needs, (need) => (need === null ? 0 : 1))
-    this.#scanner = new LiteralScanner(needs)
+    this.#scanner = new LiteralScanner(needs, kernels)
   }
 
   /** Offers the items that may match `text` from an offset on, in order, until one is taken. */

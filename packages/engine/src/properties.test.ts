@@ -9,6 +9,7 @@ import { Correlator } from './correlator.ts'
 import { Event } from './event.ts'
 import { FieldSlots, staticFields } from './fields.ts'
 import { JsonDecoder } from './json-decoder.ts'
+import { Kernels } from './kernels.ts'
 import { LogtestSession } from './logtest.ts'
 import { type EventInput, Matcher, parseQueueMessage } from './matcher.ts'
 import { OutputBuffers } from './output-buffers.ts'
@@ -308,7 +309,7 @@ describe('JSON: what was learnt gives what the plain walk gives', () => {
     const slots = new FieldSlots()
     slots.add('a.b')
     const options = { jsonArray: 'array', jsonNull: 'string' } as const
-    const learned = new JsonDecoder(slots, options)
+    const learned = new JsonDecoder(slots, options, Kernels.make())
     const text = '{"a":{"b":false},"a.b":null}'
     for (let n = 0; n < 3; n++)
       expect(view(learned, slots, text)).toEqual(view(new JsonDecoder(slots, options), slots, text))
@@ -326,7 +327,7 @@ describe('JSON: what was learnt gives what the plain walk gives', () => {
   test.each(depths)('a name of %s', (_says, key) => {
     const slots = new FieldSlots()
     const options = { jsonArray: 'array', jsonNull: 'string' } as const
-    const learned = new JsonDecoder(slots, options)
+    const learned = new JsonDecoder(slots, options, Kernels.make())
     const nested = (value: string) => {
       const parts = `${key}b`.split('.')
       return `,"data":{${parts.map((part) => `"${part}":`).join('{')}"${value}"${'}'.repeat(parts.length)}`
@@ -342,7 +343,7 @@ describe('JSON: what was learnt gives what the plain walk gives', () => {
           fc.property(fc.array(document, { minLength: 1, maxLength: 12 }), fc.nat(400), (texts, cut) => {
             const slots = new FieldSlots()
             slots.add('a.b')
-            const learned = new JsonDecoder(slots, { jsonArray, jsonNull })
+            const learned = new JsonDecoder(slots, { jsonArray, jsonNull }, Kernels.make())
             const broken = texts.map((text, n) => (n === 0 ? text.slice(0, cut) : text))
             for (const text of [...texts, ...texts, ...broken, ...texts].map(utf8Bytes)) {
               const fresh = new JsonDecoder(slots, { jsonArray, jsonNull })

@@ -6,6 +6,7 @@ import type { Needs } from '@dogwatch/pattern'
 import { ChildList } from './child-list.ts'
 import type { Event } from './event.ts'
 import { staticIndex } from './fields.ts'
+import type { Kernels } from './kernels.ts'
 import { LiteralScanner, literalLengthMin } from './literal-scanner.ts'
 import type { Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -26,6 +27,7 @@ const none = new Int32Array(0)
 export class RuleFilter {
   readonly rules: readonly Rule[]
   readonly #ruleset: Ruleset
+  readonly #kernels: Kernels | null
   readonly #views = new Map<number, DecoderView>()
   /** Slot of the dynamic field that a rule asks for first; -1 when it asks for none. */
   readonly #slots: Int32Array
@@ -38,7 +40,8 @@ export class RuleFilter {
   #event: Event | null = null
   #stamp = 0
 
-  constructor(ruleset: Ruleset) {
+  constructor(ruleset: Ruleset, kernels: Kernels | null = null) {
+    this.#kernels = kernels
     this.#ruleset = ruleset
     this.rules = ruleset.rules
     this.#slots = Int32Array.from(
@@ -105,7 +108,7 @@ export class RuleFilter {
       for (const child of rule.children) if (isOpen(child, { decoderId, hasProgram })) reached.add(child)
     }
     const needs = this.#needs.map((need, index) => (reached.has(this.rules[index] as Rule) ? need : null))
-    return { scanner: new LiteralScanner(needs), decoderId, hasProgram, children: new Map() }
+    return { scanner: new LiteralScanner(needs, this.#kernels), decoderId, hasProgram, children: new Map() }
   }
 }
 

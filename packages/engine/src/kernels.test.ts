@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ByteText } from './byte-text.ts'
+import { jsonText } from './json-text.ts'
+import { followEnd, Kernels } from './kernels.ts'
+import { LiteralScanner } from './literal-scanner.ts'
+
+function made(): Kernels {
+  const kernels = Kernels.make()
+  if (kernels === null) throw new Error('no memory could be reserved')
+  return kernels
+}
+
+const byte = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...'ab"\\\\{}: ,[]0') },
+  { weight: 1, arbitrary: fc.nat(255).map((code) => String.fromCharCode(code)) },
+)
+const text = fc.oneof(
+  { weight: 6, arbitrary: fc.array(byte, { maxLength: 60 }).map((bytes) => bytes.join('')) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.array(byte, { maxLength: 40 }), fc.nat(400)).map(([bytes, n]) => bytes.join('').repeat(n)),
+  },
+)
+
+function sees(scanner: LiteralScanner, subject: string): boolean {
+  const stamp = scanner.scan(subject, 0)
+  return scanner.seen[0] === stamp
+}
+
+describe('compiled loops', () => {
+  test('a text is escaped as JSON has it, whatever stood there before; control characters are left to others', () => {
+    const kernels = made()
+    let escaped = 0
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), (texts) => {
+        for (const one of texts) {
+          expect(kernels.place(one)).toBe(true)
+          const hasControl = /[\x00-\x1f]/.test(one)
+          expect(kernels.hasControl(one.length)).toBe(hasControl)
+          const into = new ByteText()
+          into.text('"')
+          expect(kernels.escapeInto(one.length, into)).toBe(!hasControl)
+          into.text('"')
+          if (!hasControl) escaped++
+          expect(into.bytes.latin1Slice(0, into.byteLength)).toBe(hasControl ? '""' : jsonText(one))
+        }
+      }),
+      { numRuns: 300 },
+    )
+    expect(escaped).toBeGreaterThan(200)
+  })
+
+  const letters = [...'aAbB1 :-', '\xe9', '\xc9', '\x80', '@', '`', 'ab', 'error']
+  const words = [
+    'error',
+    'Error: ab',
+    'aaaa',
+    'aaab',
+    'b1 :-',
+    'ab\xe9\xc9',
+    '\x80\x80ab1',
+    'errors',
+    '1 :-abab',
+    'ABAB',
+    '`a`b',
+  ]
+  const literal = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...words) },
+    {
+      weight: 1,
+      arbitrary: fc.array(fc.constantFrom(...letters), { minLength: 1, maxLength: 9 }).map((parts) => parts.join('')),
+    },
+  )
+  const need = fc.option(
+    fc.tuple(fc.array(literal, { minLength: 1, maxLength: 3 }), fc.boolean()).map(([anyOf, fold]) => ({
+      anyOf: fold ? anyOf.map((one) => one.replace(/[A-Z]/g, (letter) => letter.toLowerCase())) : anyOf,
+      fold,
+    })),
+  )
+
+  test('literals are found as without them, and as by looking for each', () => {
+    let found = 0
+    fc.assert(
+      fc.property(
+        fc.array(need, { minLength: 1, maxLength: 12 }),
+        fc.array(
+          fc.tuple(fc.array(fc.oneof(fc.constantFrom(...letters), literal), { maxLength: 40 }), fc.nat(12), fc.nat(60)),
+          { minLength: 1, maxLength: 4 },
+        ),
+        (needs, texts) => {
+          const [compiled, plain] = [new LiteralScanner(needs, made()), new LiteralScanner(needs)]
+          for (const [parts, from, times] of texts) {
+            const subject = parts.join('').repeat(times % 7 === 0 ? times : 1)
+            const start = Math.min(from, subject.length)
+            const stamps = [compiled.scan(subject, start), plain.scan(subject, start)]
+            const folded = subject.slice(start).replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+            for (const [item, one] of needs.entries()) {
+              if (one === null || one.anyOf.some(({ length }) => length < 4)) continue
+              const stands = one.anyOf.some((each) => (one.fold ? folded : subject.slice(start)).includes(each))
+              if (stands) found++
+              expect([compiled.seen[item] === stamps[0], plain.seen[item] === stamps[1]]).toEqual([stands, stands])
+            }
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
+    expect(found).toBeGreaterThan(100)
+  })
+
+  test('a text longer than there is room for is refused, and looked through all the same', () => {
+    const kernels = made()
+    const long = `${'x'.repeat(1_100_000)} needle`
+    expect(kernels.place(long)).toBe(false)
+    const scanner = new LiteralScanner([{ anyOf: ['needle'], fold: false }], kernels)
+    expect(sees(scanner, long)).toBe(true)
+  })
+
+  test('room that is used up is refused, and what is there stays in use', () => {
+    const kernels = made()
+    const before = new LiteralScanner([{ anyOf: ['needle'], fold: false }], kernels)
+    while (kernels.allocate(1 << 16) !== 0);
+    while (kernels.allocate(8) !== 0);
+    const after = new LiteralScanner([{ anyOf: ['needle'], fold: false }], kernels)
+    for (const scanner of [before, after]) {
+      expect(sees(scanner, 'a needle')).toBe(true)
+      expect(sees(scanner, 'a nail')).toBe(false)
+    }
+  })
+
+  test('nothing learnt leads nowhere', () => {
+    const kernels = made()
+    kernels.place('{}')
+    expect(kernels.follow(kernels.allocate(8), 0, 2)).toBe(followEnd.lost)
+  })
+})
