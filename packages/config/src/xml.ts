@@ -181,7 +181,7 @@ class Reader {
       if (quote !== '"' && quote !== "'") throw new Malformed(offset, `the value of ${name}= needs quotes`)
       const end = text.indexOf(quote, quoteAt + 1)
       if (end === -1) throw new Malformed(quoteAt, `the value of ${name}= is never closed`)
-      if (end - quoteAt > xmlValueLengthMax)
+      if (end - quoteAt - 1 > xmlValueLengthMax)
         throw new Malformed(quoteAt, `a value of more than ${xmlValueLengthMax} bytes`)
       if (into.some((a) => a.name === name)) throw new Malformed(offset, `${name}= stands twice in one tag`)
       if (into.length === xmlAttributesMax) throw new Malformed(offset, `more than ${xmlAttributesMax} attributes`)
