@@ -1427,3 +1427,274 @@ describe('who may ask at all', () => {
     ],
   ])
 })
+
+describe('events in the wrappings of clouds and of old servers', () => {
+  const google = (method: string, resourceName: string, request?: unknown, told: Told = {}) => ({
+    insertId: 'abc',
+    logName: 'projects/p/logs/cloudaudit.googleapis.com%2Factivity',
+    timestamp: '2026-01-05T10:00:00.000001Z',
+    resource: { type: 'k8s_cluster', labels: { cluster_name: 'c', location: 'l', project_id: 'p' } },
+    labels: { 'authorization.k8s.io/decision': told.code === 403 ? 'forbid' : 'allow', ...told.marks },
+    protoPayload: {
+      '@type': 'type.googleapis.com/google.cloud.audit.AuditLog',
+      serviceName: 'k8s.io',
+      methodName: method,
+      resourceName,
+      authenticationInfo: { principalEmail: told.user ?? 'jane@example.com' },
+      authorizationInfo: [{ granted: told.code !== 403, permission: 'io.k8s', resource: resourceName }],
+      requestMetadata: {
+        callerIp: told.address ?? '10.1.2.3',
+        callerSuppliedUserAgent: told.agent ?? 'kubectl/v1.31.0',
+      },
+      ...(request === undefined ? {} : { request }),
+      ...(told.code === 403 ? { status: { code: 7, message: 'Forbidden' } } : {}),
+    },
+  })
+  check([
+    [
+      'GKE: a privileged pod',
+      google('io.k8s.core.v1.pods.create', 'core/v1/namespaces/shop/pods/x', pod(privileged)),
+      'T1611',
+    ],
+    [
+      'GKE: a privileged cron job',
+      google('io.k8s.batch.v1.cronjobs.patch', 'batch/v1/namespaces/shop/cronjobs/x', cron(privileged)),
+      'T1611',
+    ],
+    ['GKE: exec', google('io.k8s.core.v1.pods.exec.create', 'core/v1/namespaces/shop/pods/x/exec'), 'T1609'],
+    ['GKE: attach', google('io.k8s.core.v1.pods.attach.create', 'core/v1/namespaces/shop/pods/x/attach'), 'T1609'],
+    [
+      'GKE: port forward',
+      google('io.k8s.core.v1.pods.portforward.create', 'core/v1/namespaces/shop/pods/x/portforward'),
+      'T1572',
+    ],
+    [
+      'GKE: an ephemeral container',
+      google('io.k8s.core.v1.pods.ephemeralcontainers.patch', 'core/v1/namespaces/shop/pods/x/ephemeralcontainers', {
+        spec: {},
+      }),
+      'T1609',
+    ],
+    [
+      'GKE: a token',
+      google('io.k8s.core.v1.serviceaccounts.token.create', 'core/v1/namespaces/shop/serviceaccounts/x/token'),
+      'T1550.001',
+    ],
+    ['GKE: all secrets', google('io.k8s.core.v1.secrets.list', 'core/v1/secrets'), 'T1552.007'],
+    [
+      'GKE: the secrets of kube-system',
+      google('io.k8s.core.v1.secrets.list', 'core/v1/namespaces/kube-system/secrets'),
+      'T1552.007',
+    ],
+    [
+      'GKE: a secret, refused',
+      google('io.k8s.core.v1.secrets.get', 'core/v1/namespaces/shop/secrets/x', undefined, { code: 403 }),
+      'T1552.007',
+    ],
+    [
+      'GKE: cluster-admin',
+      google(
+        'io.k8s.authorization.rbac.v1.clusterrolebindings.create',
+        'rbac.authorization.k8s.io/v1/clusterrolebindings/x',
+        binding('cluster-admin', account),
+      ),
+      'T1098.006',
+    ],
+    [
+      'GKE: wildcards',
+      google(
+        'io.k8s.authorization.rbac.v1.clusterroles.update',
+        'rbac.authorization.k8s.io/v1/clusterroles/x',
+        role(rule(['*'], ['*'], ['*'])),
+      ),
+      'T1098.006',
+    ],
+    [
+      'GKE: a built-in role',
+      google(
+        'io.k8s.authorization.rbac.v1.clusterroles.delete',
+        'rbac.authorization.k8s.io/v1/clusterroles/system:node',
+      ),
+      'T1098.006',
+    ],
+    [
+      'GKE: an approval',
+      google(
+        'io.k8s.certificates.v1.certificatesigningrequests.approval.update',
+        'certificates.k8s.io/v1/certificatesigningrequests/x/approval',
+        { spec: { signerName: 'kubernetes.io/kube-apiserver-client' }, status: { conditions: [{ type: 'Approved' }] } },
+      ),
+      'T1649',
+    ],
+    [
+      'GKE: a request for a certificate',
+      google(
+        'io.k8s.certificates.v1.certificatesigningrequests.create',
+        'certificates.k8s.io/v1/certificatesigningrequests/x',
+        { spec: { signerName: 'kubernetes.io/kube-apiserver-client' } },
+      ),
+      'T1649',
+    ],
+    [
+      'GKE: a webhook',
+      google(
+        'io.k8s.admissionregistration.v1.mutatingwebhookconfigurations.create',
+        'admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/x',
+        {},
+      ),
+      'T1546',
+    ],
+    [
+      'GKE: a webhook that goes',
+      google(
+        'io.k8s.admissionregistration.v1.validatingwebhookconfigurations.delete',
+        'admissionregistration.k8s.io/v1/validatingwebhookconfigurations/x',
+      ),
+      'T1562',
+    ],
+    [
+      'GKE: a service on all nodes',
+      google('io.k8s.core.v1.services.create', 'core/v1/namespaces/shop/services/x', { spec: { type: 'NodePort' } }),
+      'T1133',
+    ],
+    [
+      'GKE: a stranger',
+      google('io.k8s.core.v1.pods.list', 'core/v1/namespaces/shop/pods', undefined, {
+        user: 'system:anonymous',
+        address: '203.0.113.9',
+      }),
+      'T1078.001',
+    ],
+    ['GKE: the proxy of a node', google('io.k8s.core.v1.nodes.proxy.get', 'core/v1/nodes/n1/proxy/pods'), 'T1613'],
+    [
+      'GKE: names of the cluster',
+      google('io.k8s.core.v1.configmaps.update', 'core/v1/namespaces/kube-system/configmaps/kube-dns', { data: {} }),
+      'T1557',
+    ],
+  ])
+  check([
+    [
+      'GKE: an ordinary deployment',
+      google('io.k8s.apps.v1.deployments.create', 'apps/v1/namespaces/shop/deployments/x', workload({})),
+      null,
+    ],
+    [
+      'GKE: a pod of its own agent',
+      google('io.k8s.core.v1.pods.create', 'core/v1/namespaces/kube-system/pods/x', pod({ hostNetwork: true }), {
+        user: 'system:serviceaccount:kube-system:daemon-set-controller',
+        agent: 'kube-controller-manager/v1',
+      }),
+      null,
+    ],
+    [
+      'GKE: the status of a pod',
+      google(
+        'io.k8s.core.v1.pods.status.patch',
+        'core/v1/namespaces/shop/pods/x/status',
+        { status: {} },
+        { user: 'system:node:n1', agent: 'kubelet/v1' },
+      ),
+      null,
+    ],
+  ])
+
+  const events: readonly Row[] = [
+    ['a privileged pod', ask('create', ':pods', { body: pod(privileged) }), 'T1611'],
+    [
+      'exec',
+      ask('create', ':pods/exec', { code: 101, uri: '/api/v1/namespaces/shop/pods/web/exec?command=sh' }),
+      'T1609',
+    ],
+    [
+      'cluster-admin',
+      ask('create', rbac('clusterrolebindings'), { body: binding('cluster-admin', account) }),
+      'T1098.006',
+    ],
+    [
+      'a JSON patch of a level',
+      ask('patch', ':namespaces', {
+        body: [{ op: 'remove', path: '/metadata/labels/pod-security.kubernetes.io~1enforce' }],
+      }),
+      'T1562.001',
+    ],
+    [
+      'a config map with a password',
+      ask('create', ':configmaps', { body: { data: { password: 'hunter2' } } }),
+      'T1552.001',
+    ],
+    ['an ordinary deployment', ask('create', 'apps:deployments', { body: workload({}) }), null],
+  ]
+  const wrappings: readonly (readonly [says: string, wrap: (event: object) => object])[] = [
+    [
+      'AKS, as text',
+      (event) => ({
+        time: 'x',
+        category: 'kube-audit-admin',
+        operationName: 'Microsoft.ContainerService/managedClusters/diagnosticLogs/Read',
+        resourceId: '/SUBSCRIPTIONS/X',
+        properties: { log: JSON.stringify(event), stream: 'stdout', pod: 'kube-apiserver-x' },
+      }),
+    ],
+    [
+      'AKS, as an object',
+      (event) => ({ category: 'kube-audit', resourceId: '/SUBSCRIPTIONS/X', properties: { log: event } }),
+    ],
+    [
+      'AKS, in records',
+      (event) => ({ records: [{ category: 'kube-audit', properties: { log: JSON.stringify(event) } }] }),
+    ],
+    ['EKS, as a message', (event) => ({ id: '1', timestamp: 1, message: JSON.stringify(event) })],
+    [
+      'EKS, in an envelope',
+      (event) => ({
+        messageType: 'DATA_MESSAGE',
+        owner: '1',
+        logGroup: '/aws/eks/c/cluster',
+        logStream: 'kube-apiserver-audit-x',
+        logEvents: [{ id: '1', timestamp: 1, message: JSON.stringify(event) }],
+      }),
+    ],
+    [
+      'a list',
+      (event) => ({
+        kind: 'EventList',
+        apiVersion: 'audit.k8s.io/v1',
+        metadata: {},
+        items: [{ ...event, kind: undefined, apiVersion: undefined }],
+      }),
+    ],
+    [
+      'an old server',
+      (event) => ({
+        ...event,
+        apiVersion: 'audit.k8s.io/v1beta1',
+        metadata: { creationTimestamp: '2018-10-25T13:55:08Z' },
+        timestamp: '2018-10-25T13:55:08Z',
+      }),
+    ],
+    [
+      'a server that counts in milliseconds',
+      (event) => ({
+        ...event,
+        requestReceivedTimestamp: '2026-01-05T10:00:00.001Z',
+        stageTimestamp: '2026-01-05T10:00:00Z',
+      }),
+    ],
+    [
+      'a sender that leaves out stage and times',
+      (event) => ({ ...event, stage: undefined, requestReceivedTimestamp: undefined, stageTimestamp: undefined }),
+    ],
+    ['a server without annotations', (event) => ({ ...event, annotations: undefined })],
+    ['a panic', (event) => ({ ...event, stage: 'Panic' })],
+  ]
+  check(
+    wrappings.flatMap(([where, wrap]) =>
+      events.map(([says, event, technique]): Row => [`${where}: ${says}`, wrap(event as object), technique]),
+    ),
+  )
+
+  test('the event that only says that a request came is silent', () => {
+    for (const [, event] of events)
+      expect(worst([{ ...event, stage: 'RequestReceived', responseStatus: undefined }])).toBeNull()
+  })
+})
