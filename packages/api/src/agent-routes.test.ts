@@ -249,12 +249,13 @@ describe('groups', () => {
       '003',
     ])
     expect((await ask('DELETE', '/agents/003/group/default')).body.error).toBe(1745)
-    const conf = '<agent_config><localfile><location>/x</location></localfile></agent_config>'
+    const conf =
+      '<agent_config><localfile><location>/x</location><log_format>syslog</log_format></localfile></agent_config>'
     expect((await ask('PUT', '/groups/web/configuration', conf, 'application/xml')).status).toBe(200)
     expect((await ask('GET', '/groups/web/configuration?raw=true')).body).toBe(conf)
     expect((await ask('GET', '/groups/web/files/agent.conf')).body).toBe(conf)
     expect((await ask('GET', '/groups/web/configuration')).body.data.affected_items).toEqual([
-      { filters: {}, config: { localfile: [{ location: '/x' }] } },
+      { filters: {}, config: { localfile: [{ location: '/x', log_format: 'syslog' }] } },
     ])
     const odd = '<agent_config><sysheck></sysheck></agent_config>'
     expect((await ask('PUT', '/groups/web/configuration', odd, 'application/xml')).body.problems).toMatchObject([

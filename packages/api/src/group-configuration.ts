@@ -2,31 +2,9 @@
  * agent.conf of a group: examined before it is written, and as JSON (spec: api, endpoint 41). In: its text. Out: problems with their places; for each
  * `<agent_config>` which agents it is for, and what it says. Wrong: a text that no agent could read has an error among its problems.
  */
-import { problemAt, readXml, type XmlElement } from '@dogwatch/config'
+import { examineAgentConf, readXml, type XmlElement } from '@dogwatch/config'
 import type { Problem } from '@dogwatch/schema'
 
-/** Sections that agents read, ours or Wazuh's. */
-const sections: ReadonlySet<string> = new Set([
-  'active-response',
-  'agent-upgrade',
-  'anti_tampering',
-  'client',
-  'client_buffer',
-  'fluent-forward',
-  'github',
-  'labels',
-  'localfile',
-  'logging',
-  'ms-graph',
-  'office365',
-  'rootcheck',
-  'sca',
-  'socket',
-  'syscheck',
-  'wodle',
-])
-/** Attributes that say which agents are meant. */
-const filters: ReadonlySet<string> = new Set(['name', 'os', 'profile', 'overwrite'])
 /** Elements that stand as lists even where there is one. */
 const lists: ReadonlySet<string> = new Set(['localfile', 'wodle', 'directories', 'ignore', 'label', 'policy', 'socket'])
 
@@ -35,31 +13,9 @@ export interface AgentConfiguration {
   readonly config: Readonly<Record<string, unknown>>
 }
 
-/** What is wrong: an error for what no agent could read, a warning for what no agent that we know of would look at. */
+/** What is wrong: an error for what agents could not read or would refuse, a warning for what they would pass over. */
 export function groupConfigurationProblems(text: string): readonly Problem[] {
-  const reading = readXml('agent.conf', Buffer.from(text, 'utf8').toString('latin1'))
-  if ('problem' in reading) return [reading.problem]
-  const { file } = reading
-  return file.roots.flatMap((root) => {
-    if (root.name !== 'agent_config') {
-      const message = `<${root.name}> stands outside <agent_config>`
-      return [problemAt(file, root.offset, 'error', 'AGENT_CONF_ROOT', message)]
-    }
-    return [
-      ...root.attributes
-        .filter(({ name }) => !filters.has(name))
-        .map(({ name, offset }) => {
-          const message = `<agent_config> knows name, os and profile, not ${name}: the part would be for every agent`
-          return problemAt(file, offset, 'warning', 'AGENT_CONF_FILTER', message)
-        }),
-      ...root.children
-        .filter(({ name }) => !sections.has(name))
-        .map(({ name, offset }) => {
-          const message = `no agent reads a section <${name}>; is it misspelt?`
-          return problemAt(file, offset, 'warning', 'AGENT_CONF_SECTION', message)
-        }),
-    ]
-  })
+  return examineAgentConf('agent.conf', Buffer.from(text, 'utf8').toString('latin1')).problems
 }
 
 /** One for each `<agent_config>`; null when the text cannot be read. */

@@ -92,6 +92,27 @@ describe('config check', () => {
     const { out } = await run('config', 'check', join(folder, 'sound.conf'), '--json')
     expect(JSON.parse(out)).toMatchObject({ understood: 1, ignored: 1, unknown: 0, errors: 0, warnings: 0 })
   })
+
+  test('looks at what groups share with their agents', async () => {
+    const home = join(folder, 'groups-home')
+    for (const group of ['default', 'web']) mkdirSync(join(home, 'etc/shared', group), { recursive: true })
+    writeFileSync(join(home, 'etc/ossec.conf'), '<ossec_config></ossec_config>\n')
+    const conf = join(home, 'etc/shared/web/agent.conf')
+    writeFileSync(conf, '<agent_config>\n  <sysheck></sysheck>\n  <labels><label>x</label></labels>\n</agent_config>\n')
+    const whole = await run('config', 'check', '--home', home, '--quiet')
+    expect(whole.out).toContain(`${conf}:2:3: warning: no agent reads a section <sysheck>; did you mean <syscheck>?`)
+    expect(whole.out).toContain(`${conf}:3:11: error: <label>: the attribute key= is missing`)
+    expect(whole.out).toMatch(
+      /ossec\.conf: 1 understood[^\n]*\n[\s\S]*agent\.conf: 3 understood[^\n]*1 error, 1 warning\n$/,
+    )
+    expect(whole.status).toBe(1)
+    const one = await run('config', 'check', conf, '--json')
+    expect(JSON.parse(one.out)).toMatchObject({ file: conf, unknown: 1, errors: 1 })
+    const json = await run('config', 'check', '--home', home, '--json')
+    expect(JSON.parse(json.out)).toMatchObject({ errors: 0, groups: [{ file: conf, errors: 1 }] })
+    writeFileSync(conf, '<agent_config></agent_config>\n')
+    expect((await run('config', 'check', '--home', home, '--quiet')).status).toBe(0)
+  })
 })
 
 describe('certs', () => {

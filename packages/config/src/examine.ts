@@ -152,7 +152,7 @@ function reportIgnored(element: XmlElement, path: string, row: Row, report: File
 }
 
 /** Collects what is found in one file; places are looked up by bisection, since there is one for each element. */
-class FileReport {
+export class FileReport {
   readonly #file: XmlFile
   readonly #lineStarts: number[] = [0]
   readonly #findings: Finding[] = []

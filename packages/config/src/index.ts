@@ -1,3 +1,4 @@
+export { type AgentConfExamination, examineAgentConf, isAgentConf } from './agent-conf.ts'
 export {
   type ActiveResponse,
   type ClusterConfig,

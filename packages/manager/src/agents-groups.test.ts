@@ -93,6 +93,20 @@ test('several groups share no more bytes together than one may, and that is told
   expect(splitMerged(groups.merged(['bb'], 0).bytes)?.map(({ name }) => name)).toEqual(['ar.conf', 'second', 'third'])
 })
 
+test('mistakes of an agent.conf are told with their place, once for each text', () => {
+  group('web', { 'agent.conf': '<agent_config>\n  <sysheck/>\n</agent_config>\n' })
+  const groups = groupsOf()
+  for (const nowMs of [0, 20_000, 40_000]) groups.merged(['web'], nowMs)
+  expect(told).toEqual([
+    expect.stringMatching(/^etc\/shared\/web\/agent\.conf:2:3: warning: .*did you mean <syscheck>\?/),
+  ])
+  group('web', { 'agent.conf': '<agent_config' })
+  groups.merged(['web'], 60_000)
+  groups.merged(['default', 'web'], 60_000)
+  expect(told).toHaveLength(2)
+  expect(told[1]).toMatch(/^etc\/shared\/web\/agent\.conf:1:\d+: error: /)
+})
+
 test('a group that does not exist counts as empty, and is seen as soon as it is made', () => {
   const groups = groupsOf()
   expect(groups.merged(['none'], 0).bytes.toString()).toBe('#none\n!0 ar.conf\n')

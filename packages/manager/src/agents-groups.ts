@@ -6,6 +6,7 @@
  */
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { examineAgentConf } from '@dogwatch/config'
 import { replaceFile } from '@dogwatch/outputs'
 import {
   groupProblem,
@@ -18,6 +19,7 @@ import {
   responsesName,
   type SharedFile,
 } from '@dogwatch/protocol'
+import { formatProblem } from '@dogwatch/schema'
 
 export interface MergedFile {
   readonly bytes: Buffer
@@ -39,6 +41,8 @@ const groupFilesMax = 5000
 const mergedBytesMax = 64 * 1024 * 1024
 /** Sums that are remembered: sets of groups, each in a hundred bytes and the list of its files. */
 const sumsMax = 10_000
+/** Mistakes of one agent.conf that are told. */
+const toldMax = 20
 /** How long a scan holds, milliseconds (part 8). */
 const scanMs = 10_000
 
@@ -51,6 +55,8 @@ export class AgentGroups {
   /** By set of groups, those used last at the end. */
   readonly #sums = new Map<string, { readonly stamp: string; readonly sum: string }>()
   readonly #merged = new Map<string, MergedFile>()
+  /** Sums of the agent.conf that were examined, by group. */
+  readonly #examined = new Map<string, string>()
   #held = 0
   readonly #scans = new Map<string, GroupScan>()
 
@@ -133,6 +139,7 @@ export class AgentGroups {
 
   #make(groups: readonly string[], scans: readonly GroupScan[]): MergedFile {
     const read = this.#read(groups, scans)
+    for (const { group, files } of read) this.#examine(group, files)
     const [only] = read
     const files = read.length === 1 && only !== undefined ? only.files : joinGroups(read)
     const bytes = mergeFiles(mergedTitle(groups), this.#responses, files)
@@ -145,6 +152,17 @@ export class AgentGroups {
     this.#hold(key, file)
     this.#show(groups, bytes)
     return file
+  }
+
+  /** Agents refuse an agent.conf with a mistake and go on with the old one, each for itself: it is told here too, once for each text. */
+  #examine(group: string, files: readonly SharedFile[]): void {
+    const bytes = files.find(({ name }) => name === 'agent.conf')?.bytes ?? new Uint8Array()
+    const sum = md5(bytes)
+    if (this.#examined.get(group) === sum) return
+    this.#examined.set(group, sum)
+    const { problems } = examineAgentConf(`etc/shared/${group}/agent.conf`, Buffer.from(bytes).toString('latin1'))
+    for (const problem of problems.slice(0, toldMax)) this.#tell(formatProblem(problem))
+    if (problems.length > toldMax) this.#tell(`etc/shared/${group}/agent.conf has ${problems.length} mistakes`)
   }
 
   /** Keeps the file, and lets those go that were used longest ago. */

@@ -1,8 +1,10 @@
-/** `dogwatch config check`: each element of ossec.conf is understood, ignored on purpose, or unknown; mistakes with their place. */
-import { readFileSync } from 'node:fs'
+/**
+ * `dogwatch config check`: each element of ossec.conf, and of the agent.conf of each group, is understood, ignored on purpose, or unknown; mistakes with their place.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Finding, readConfiguration } from '@dogwatch/config'
-import { formatProblem } from '@dogwatch/schema'
+import { type Configuration, examineAgentConf, type Finding, isAgentConf, readConfiguration } from '@dogwatch/config'
+import { formatProblem, type Problem } from '@dogwatch/schema'
 import { addExamples, addHome, type CommandModule, counted } from '../command.ts'
 import { CliFailure, exitCodes } from '../failure.ts'
 
@@ -16,34 +18,29 @@ const uses = { understood: 'understood', ignored: 'ignored on purpose', unknown:
 
 export const command: CommandModule = {
   define(command, { say, home, finish }) {
-    command.argument('[file]', 'file to check (default: etc/ossec.conf of the home folder)')
+    command.argument(
+      '[file]',
+      'file to check (default: etc/ossec.conf of the home folder, and agent.conf of each group in etc/shared)',
+    )
     addHome(command)
     command
       .option('--json', 'print one JSON object')
       .option('--quiet', 'print mistakes and the summary only')
       .action((given: string | undefined, options: Options) => {
-        const path = given ?? join(home(options.home), 'etc/ossec.conf')
-        const { configuration, findings, problems } = readConfiguration(path, readConfig(path))
-        const counts = {
-          understood: count(findings, 'understood'),
-          ignored: count(findings, 'ignored'),
-          unknown: count(findings, 'unknown'),
-          errors: problems.filter(({ severity }) => severity === 'error').length,
-          warnings: problems.filter(({ severity }) => severity === 'warning').length,
-        }
-        if (options.json) say(JSON.stringify({ file: path, ...counts, elements: findings, problems, configuration }))
-        else {
-          if (!options.quiet) for (const finding of findings) say(line(finding))
-          if (!options.quiet && problems.length > 0) say('')
-          for (const problem of problems) say(formatProblem(problem))
-          const elements = `${counts.understood} understood, ${counts.ignored} ignored on purpose, ${counts.unknown} unknown`
-          say(`${path}: ${elements}; ${counted(counts.errors, 'error')}, ${counted(counts.warnings, 'warning')}`)
-        }
-        if (counts.errors > 0 || counts.unknown > 0) finish(exitCodes.negative)
+        const folder = home(options.home)
+        const path = given ?? join(folder, 'etc/ossec.conf')
+        const main = check(path)
+        const groups = given === undefined ? agentConfs(folder).map(check) : []
+        if (options.json)
+          say(JSON.stringify({ ...shown(main), ...(given === undefined ? { groups: groups.map(shown) } : {}) }))
+        else for (const one of [main, ...groups]) print(one, options.quiet === true, say)
+        const isSound = [main, ...groups].every(({ counts }) => counts.errors === 0 && counts.unknown === 0)
+        if (!isSound) finish(exitCodes.negative)
       })
     addExamples(command, [
       ['the file of this installation', 'dogwatch config check'],
       ['a file that comes from a Wazuh manager', 'dogwatch config check /var/ossec/etc/ossec.conf'],
+      ['what a group shares with its agents', 'dogwatch config check var/etc/shared/web/agent.conf'],
       ['only what needs attention', 'dogwatch config check --quiet'],
     ])
     command.addHelpText(
@@ -51,6 +48,59 @@ export const command: CommandModule = {
       '\nExit status 1: there is an error or an unknown element. Reference: docs/configuration.md',
     )
   },
+}
+
+/** What was found in one file. */
+interface Checked {
+  readonly path: string
+  readonly findings: readonly Finding[]
+  readonly problems: readonly Problem[]
+  /** Absent for an agent.conf. */
+  readonly configuration?: Configuration | null
+  readonly counts: Readonly<Record<'understood' | 'ignored' | 'unknown' | 'errors' | 'warnings', number>>
+}
+
+function check(path: string): Checked {
+  const text = readConfig(path)
+  const { configuration, findings, problems } = isAgentConf(text)
+    ? { configuration: undefined, ...examineAgentConf(path, text) }
+    : readConfiguration(path, text)
+  const counts = {
+    understood: count(findings, 'understood'),
+    ignored: count(findings, 'ignored'),
+    unknown: count(findings, 'unknown'),
+    errors: problems.filter(({ severity }) => severity === 'error').length,
+    warnings: problems.filter(({ severity }) => severity === 'warning').length,
+  }
+  return { path, findings, problems, counts, ...(configuration === undefined ? {} : { configuration }) }
+}
+
+/** agent.conf of each group that has one, by name. */
+function agentConfs(home: string): string[] {
+  const shared = join(home, 'etc/shared')
+  if (!existsSync(shared)) return []
+  const paths = readdirSync(shared, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(shared, name, 'agent.conf'))
+  return paths.filter((path) => existsSync(path)).sort()
+}
+
+function shown({ path, counts, findings, problems, configuration }: Checked): object {
+  return {
+    file: path,
+    ...counts,
+    elements: findings,
+    problems,
+    ...(configuration === undefined ? {} : { configuration }),
+  }
+}
+
+function print({ path, counts, findings, problems }: Checked, isQuiet: boolean, say: (line: string) => void): void {
+  if (!isQuiet) for (const finding of findings) say(line(finding))
+  if (!isQuiet && problems.length > 0) say('')
+  for (const problem of problems) say(formatProblem(problem))
+  const elements = `${counts.understood} understood, ${counts.ignored} ignored on purpose, ${counts.unknown} unknown`
+  say(`${path}: ${elements}; ${counted(counts.errors, 'error')}, ${counted(counts.warnings, 'warning')}`)
 }
 
 function count(findings: readonly Finding[], use: Finding['use']): number {
