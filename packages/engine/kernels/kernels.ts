@@ -124,15 +124,11 @@ export function scan(tables: usize, from: usize, end: usize, stamp: u32, ends: u
 }
 
 /** A step, with bit 7 where a window may end. */
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
 function stepAt(steps: usize, at: usize): usize {
   const pair = load<u16>(at)
   return <usize>load<u8>(steps + <usize>((pair & 0x7f) | ((pair & 0x7f00) >> 1)))
 }
 
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
 function stopOf(step: usize): usize {
   return (step >> 7) << 2
 }
@@ -150,8 +146,6 @@ function search(steps: usize, from: usize, end: usize, to: usize): usize {
 }
 
 /** Four bytes, letters without their case, as one of 1,024 numbers. */
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
 function hashOf(four: u32): usize {
   return <usize>(((four | 0x20202020) * 0x9e3779b1) >> 22)
 }
@@ -261,8 +255,6 @@ function stepOf(leaf: usize, at: usize, end: usize): usize {
 }
 
 /** Where the next quote or backslash stands. The text ends with a quote. */
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
 function stringEnd(from: usize): usize {
   let at = from
   while (true) {
@@ -284,8 +276,6 @@ function integerEnd(from: usize): usize {
   return at == first || c == 46 || (c | 32) == 101 ? 0 : at
 }
 
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
 function isDigit(c: u8): bool {
   return c >= 48 && c <= 57
 }
