@@ -136,6 +136,8 @@ class DuckDbStore implements Store {
   /** Writing happens one after the other. */
   #lastWrite: Promise<unknown> = Promise.resolve()
   #searching = 0
+  /** Of those that want one thread only. */
+  #working = 0
   readonly #waiting: (() => void)[] = []
 
   static async open(instance: DuckDBInstance, options: DuckDbOptions): Promise<DuckDbStore> {
@@ -159,10 +161,11 @@ class DuckDbStore implements Store {
       const message = `the store has format ${known}, this version reads ${formatVersion}; export it with the version that wrote it`
       throw new StoreError('STORE_CANNOT_OPEN', message)
     }
-    await run(`CREATE OR REPLACE MACRO field_texts(j, p) AS CASE json_type(j, p)
-      WHEN 'ARRAY' THEN CAST(json_extract(j, p) AS VARCHAR[])
-      WHEN 'NULL' THEN CAST([] AS VARCHAR[])
-      ELSE list_filter([json_extract_string(j, p)], lambda v: v IS NOT NULL) END`)
+    // One look into the document for what is one value, as nearly all are; each look at 2048 documents takes four times their length of memory.
+    await run(`CREATE OR REPLACE MACRO field_texts(j, p) AS list_transform([json_extract_string(j, p)], lambda v:
+      CASE WHEN v IS NULL THEN CAST([] AS VARCHAR[])
+      WHEN starts_with(v, '[') AND json_type(j, p) = 'ARRAY' THEN CAST(json_extract(j, p) AS VARCHAR[])
+      ELSE [v] END)[1]`)
     const tables = await this.#rows(`SELECT table_name FROM duckdb_tables() WHERE NOT internal`)
     for (const [name] of tables) {
       const partition = partitionOf(String(name))
@@ -639,8 +642,10 @@ class DuckDbStore implements Store {
     const name = tableName(index, day)
     const path = join(this.#sealedFolder, sealedName(index, day))
     // As the documents lie, which is nearly by time: sorting whole documents takes more memory than the store has.
-    await this.#writer.run(
-      `COPY ${name} TO ${literal(`${path}.tmp`)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '4MB')`,
+    await this.#alone(() =>
+      this.#writer.run(
+        `COPY ${name} TO ${literal(`${path}.tmp`)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '4MB')`,
+      ),
     )
     const written = await this.#rows(`SELECT count(*) FROM read_parquet(${literal(`${path}.tmp`)})`)
     if (Number(written[0]?.[0]) !== this.#partitions.get(name)?.documents) {
@@ -667,10 +672,14 @@ class DuckDbStore implements Store {
     for (const { index, day, isSealed, documents } of this.#facts()) {
       const name = tableName(index, day)
       try {
-        const [row] =
-          await this.#rows(`SELECT count(*), count(DISTINCT id), count(*) FILTER (time < ${dayStart(day)} OR time >= ${dayStart(day) + dayMs}),
-          count(*) FILTER (NOT json_valid(json)), sum(length(search_text)) FROM ${name}`)
-        const [count, distinct, astray, broken] = (row ?? []).map(Number)
+        const [row] = await this.#rows(
+          `SELECT count(*), count(DISTINCT id), count(*) FILTER (time < ${dayStart(day)} OR time >= ${dayStart(day) + dayMs}) FROM ${name}`,
+        )
+        const [count, distinct, astray] = (row ?? []).map(Number)
+        // Long texts one after the other: each takes memory of its own.
+        const [texts] = await this.#rows(`SELECT count(*) FILTER (NOT json_valid(json)) FROM ${name}`)
+        const broken = Number(texts?.[0])
+        await this.#rows(`SELECT sum(length(search_text)) FROM ${name}`)
         if (count !== documents) problems.push(`${name}: ${count} documents instead of ${documents}`)
         if (count !== distinct) problems.push(`${name}: ${Number(count) - Number(distinct)} documents are there twice`)
         if (astray !== 0) problems.push(`${name}: ${astray} documents are of another day`)
@@ -743,8 +752,18 @@ class DuckDbStore implements Store {
       timer = setInterval(breakOff, interruptMs)
     }, this.#options.searchMsMax)
     try {
-      return await work(connection)
+      try {
+        return await work(connection)
+      } catch (error) {
+        if (isTooLong || !isMemoryShort(error)) throw error
+        return await this.#alone(() => work(connection))
+      }
     } catch (error) {
+      if (isMemoryShort(error)) {
+        const message =
+          'the search needs more memory than the store has; take a field that narrows it, or an indexed one'
+        throw new StoreError('STORE_SEARCH_TOO_LONG', message, { cause: error })
+      }
       if (isTooLong) {
         const message = `the search took longer than ${this.#options.searchMsMax / 1000} s; take a shorter time range, or fields that narrow it`
         throw new StoreError('STORE_SEARCH_TOO_LONG', message, { cause: error })
@@ -755,6 +774,18 @@ class DuckDbStore implements Store {
       connection.closeSync()
       this.#searching -= 1
       this.#waiting.shift()?.()
+    }
+  }
+
+  /** Runs what takes much memory on one thread, which takes half of it; other searches take longer meanwhile. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#working += 1
+    await this.#writer.run('SET threads TO 1')
+    try {
+      return await work()
+    } finally {
+      this.#working -= 1
+      if (this.#working === 0) await this.#writer.run(`SET threads TO ${Math.trunc(this.#options.threads)}`)
     }
   }
 
@@ -794,6 +825,10 @@ function plainValue(value: string | number | readonly string[] | null): DuckDBVa
 /** Numbers in columns are doubles: `5.0` is the 5 of the document. */
 function shortNumber(text: string): string {
   return /^-?\d+\.0$/.test(text) ? text.slice(0, -2) : text
+}
+
+function isMemoryShort(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Out of Memory')
 }
 
 function emptyTable(): Record<string, number> {

@@ -95,6 +95,10 @@ const queries: [says: string, query: string, found: number][] = [
   ['what the description says', '"something happened"', 4],
   ['or', 'data.verb:create or rule.level:1', 2],
   ['several values', 'rule.level:(1 or 2 or 9)', 3],
+  ['a whole number that stands within others', 'data.count:7', 0],
+  ['a number that is written otherwise', 'data.count:17.0', 0],
+  ['a place in a list', 'data.list.0:1', 1],
+  ['a text that is another field’s', 'data.verb2:create', 0],
   ['a time', 'timestamp >= 2026-11-24T12:00:02Z', 2],
   ['a day', 'timestamp:2026-11-24', 4],
   ['another day', 'timestamp:2026-11-23', 0],
@@ -178,6 +182,21 @@ export function storeSuite(name: string, makePlace: () => Promise<StorePlace>): 
       await store.append('alerts', [{ id: '1.1', timeMs: noon, text }])
       await reopen()
       expect((await store.event('alerts', '1.1', 0))?.document.text).toBe(text)
+    })
+
+    test('names and values that are written in escapes are found', async () => {
+      const text = '{"id":"1.1","d\\u0061ta":{"w\\u006frd":"pl\\u0061in","n":[{"deep":"x"}]}}'
+      await store.append('alerts', [{ id: '1.1', timeMs: noon, text }])
+      const found: [string, number][] = []
+      for (const query of [
+        'data.word:plain',
+        'data.word: exists',
+        'data.word:pl*',
+        'data.word:other',
+        'data.n.0.deep:x',
+      ])
+        found.push([query, await count(query)])
+      expect(found.map(([, n]) => n)).toEqual([1, 1, 1, 0, 1])
     })
 
     test('the same document twice is one', async () => {
