@@ -24,6 +24,7 @@ import { unameText } from './host-facts.ts'
 import type { EnrolOptions } from './link/enrol.ts'
 import { readIdentity, readKeyHash, writeIdentity, writeKeyHash } from './link/identity.ts'
 import { ManagerLink } from './link/manager-link.ts'
+import { ownName } from './link/own-name.ts'
 import { SharedFiles } from './link/shared-files.ts'
 import { TlsManagers } from './link/tls-managers.ts'
 import { LogCollector } from './logs/collector.ts'
@@ -445,7 +446,7 @@ export class Agent {
     const hash = old === null ? lostHash : keyHash(old)
     return {
       asks: {
-        name: enrollment.agentName || old?.name || hostname(),
+        name: enrollment.agentName || old?.name || ownName(hostname()),
         version: toldVersion,
         ...(enrollment.groups.length === 0 ? {} : { groups: enrollment.groups }),
         ...(password === '' ? {} : { password }),

@@ -72,6 +72,14 @@ test.each([
   ['com', 'unmerge'],
   ['com', 'constructor'],
   ['execd', 'restart'],
+  // Nothing of a remote upgrade: neither the shutting out of restarts before it, nor the file, nor its running.
+  ['com', 'lock_restart -1'],
+  ['com', 'open wb x.wpk'],
+  ['upgrade', '{"command":"lock_restart","parameters":{"timeout":-1}}'],
+  ['upgrade', '{"command":"open","parameters":{"mode":"wb","file":"../../etc/cron.d/x"}}'],
+  ['upgrade', '{"command":"write","parameters":{"buffer":"eA==","length":1,"file":"x.wpk"}}'],
+  ['upgrade', '{"command":"upgrade","parameters":{"file":"x.wpk","installer":"upgrade.sh"}}'],
+  ['upgrade', '{"command":"clear_upgrade_result","parameters":{}}'],
   ['agent', ''],
   ['', 'agent restart x'],
 ])('%s %s is nothing that a manager may ask', (target, command) => {

@@ -4,7 +4,7 @@
  * In: what agents say, requests to enrol, the time. Out: answers, rows, and notices that become events (rules 502 to 506). Time is an argument, so that a test is a
  * function call; the files are the home's.
  */
-import { timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActiveResponse } from '@dogwatch/config'
@@ -92,8 +92,8 @@ export class AgentRegistry implements AgentDirectory {
   #byAddress = new Map<string, KnownAgent | null>()
   /** When a disconnection becomes an alert, by agent. */
   readonly #alertsDue = new Map<string, number>()
-  /** The last keep-alive of each agent as text: an equal one says nothing new. */
-  readonly #lastTexts = new Map<string, string>()
+  /** The last keep-alive of each agent, as a hash of its text: an equal one says nothing new. */
+  readonly #lastSums = new Map<string, string>()
   /** The reading of client.keys that everything here is in line with. */
   #syncedReads = 0
 
@@ -148,7 +148,7 @@ export class AgentRegistry implements AgentDirectory {
       if (row.statusCode !== statusCode) this.#put({ ...row, statusCode })
       return version === null ? "Couldn't retrieve version" : 'Agent version must be lower or equal to manager version'
     }
-    this.#lastTexts.delete(id)
+    this.#lastSums.delete(id)
     this.#put({ ...row, status: 'pending', statusCode: statusCodes.none, ip: row.ip ?? peer, keepAliveMs: nowMs })
     return null
   }
@@ -158,18 +158,18 @@ export class AgentRegistry implements AgentDirectory {
     const row = this.#state.rows.get(id)
     if (row === undefined) return null
     this.#alertsDue.delete(id)
-    const latin1 = text.toString('latin1')
+    const sum = createHash('sha256').update(text).digest('base64')
     const isActive = {
       status: 'active',
       statusCode: statusCodes.none,
       keepAliveMs: nowMs,
       disconnectedMs: null,
     } as const
-    if (this.#lastTexts.get(id) === latin1 && row.status === 'active') {
+    if (this.#lastSums.get(id) === sum && row.status === 'active') {
       this.#state.touch({ ...row, ...isActive })
       return this.#state.rows.get(id) ?? null
     }
-    this.#lastTexts.set(id, latin1)
+    this.#lastSums.set(id, sum)
     const says = parseKeepAlive(text)
     this.#put({
       ...row,
@@ -487,7 +487,7 @@ export class AgentRegistry implements AgentDirectory {
   #drop(id: string): void {
     this.#options.forget(id)
     this.received.forget(id)
-    this.#lastTexts.delete(id)
+    this.#lastSums.delete(id)
     this.#alertsDue.delete(id)
   }
 

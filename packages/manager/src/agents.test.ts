@@ -1,4 +1,6 @@
 /** The whole way with real sockets: an agent enrols, connects, sends, is acknowledged, is active; and what a thief may not. */
+import { spawnSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -195,6 +197,34 @@ test('an agent enrols, connects, sends a log and a change of a file, is acknowle
   await until(() => records.at(-1)?.endsWith('after the restart') === true)
   thief.close()
   again.close()
+})
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+test.skipIf(!hasOpenssl)('a self-signed RSA certificate in etc/sslmanager.cert is that of both ports', async () => {
+  await agents.close(0)
+  const subject = ['-subj', '/CN=manager', '-days', '30', '-nodes']
+  const files = ['-keyout', join(home, 'etc/sslmanager.key'), '-out', join(home, 'etc/sslmanager.cert')]
+  const { status } = spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-sha256', ...subject, ...files])
+  expect(status).toBe(0)
+  await start()
+  const { fingerprint256 } = new X509Certificate(readFileSync(join(home, 'etc/sslmanager.cert')))
+  for (const port of [agents.ports.enrol, agents.ports.agents]) {
+    // As an agent of Wazuh with its own list of ciphers and no authority, and as one that has no elliptic curves.
+    for (const ciphers of ['HIGH:!ADH:!EXP:!MD5:!RC4:!3DES:!CAMELLIA:@STRENGTH', 'AES256-SHA']) {
+      const socket = connectTls({
+        host: '127.0.0.1',
+        port: port ?? 0,
+        rejectUnauthorized: false,
+        maxVersion: 'TLSv1.2',
+        ciphers,
+      })
+      await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+      expect(socket.getPeerCertificate().fingerprint256).toBe(fingerprint256)
+      socket.destroy()
+    }
+  }
+  const entry = await enrolledAgent()
+  expect(entry.id).toBe('001')
 })
 
 test('requests about agents are answered', async () => {

@@ -145,8 +145,21 @@ describe('keep-alives', () => {
     expect(written).toBe(text)
   })
 
-  test('any text has an answer, and labels are bounded', () => {
+  const addresses: readonly [says: string, said: string, address: string | null][] = [
+    ['IPv4', '10.0.0.15', '10.0.0.15'],
+    ['IPv6', 'FE80:0000:0000:0000:0000:0000:0000:0001', 'FE80:0000:0000:0000:0000:0000:0000:0001'],
+    ['a name is none', 'web1', null],
+    ['nothing is none', '', null],
+    ['what would stand in alerts is none', '10.0.0.15", "rule": "', null],
+  ]
+  test.each(addresses)('an address: %s', (_says, said, address) => {
+    expect(parseKeepAlive(bytes(`#"_agent_ip":${said}\n`)).address).toBe(address)
+  })
+
+  test('any text has an answer, and what is kept of it is bounded', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (any) => void parseKeepAlive(Buffer.from(any))))
+    const long = parseKeepAlive(bytes(`Linux |${'x'.repeat(50_000)} - Wazuh v4.14.7 / ${'a'.repeat(50_000)}\n`))
+    expect([long.system?.uname.length, long.configSum, JSON.stringify(long).length < 5000]).toEqual([1024, null, true])
     const labels = '"a":b\n'.repeat(20_000)
     expect(parseKeepAlive(bytes(labels)).labels).toHaveLength(512)
   })

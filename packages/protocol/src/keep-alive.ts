@@ -1,8 +1,10 @@
 /**
  * The text of a keep-alive: system, version, labels, sum of the shared files (spec: agent-protocol, part 6.3).
  *
- * In: the text behind `#!-`. Out: what it says; what is missing is null. Wrong: nothing, any text has an answer. Labels are bounded in number and size.
+ * In: the text behind `#!-`. Out: what it says; what is missing is null. Wrong: nothing, any text has an answer. All of it is bounded in number and size, since it is
+ * remembered for each agent.
  */
+import { isIP } from 'node:net'
 
 /** A label as an agent sends it. */
 export interface AgentLabel {
@@ -42,6 +44,8 @@ export interface KeepAlive {
 /** Longest block of labels, bytes (part 6.3), and most labels that are kept. */
 const labelsLengthMax = 63_488
 const labelsMax = 512
+/** Most that is kept of what an agent says of its system, characters; what the longest ones say is a third of it. */
+const unameLengthMax = 1024
 const architectures =
   /\|(x86_64|i[3-6]86|sparc|amd64|ia64|AIX|armv[67][a-z]?|aarch64|arm64|ppc64le|ppc64|s390x|riscv64)\b/
 
@@ -62,7 +66,7 @@ export function parseKeepAlive(text: Buffer): KeepAlive {
     if (label !== null) {
       const [, marks = '', key = '', value = ''] = label
       if (marks.includes('#')) {
-        if (key === '_agent_ip') address = value
+        if (key === '_agent_ip') address = isIP(value) === 0 ? null : value
       } else if (labels.length < labelsMax && key !== '') labels.push({ key, value, isHidden: marks.includes('!') })
       continue
     }
@@ -78,7 +82,7 @@ function firstLine(line: string | null): Pick<KeepAlive, 'system' | 'version' | 
   const split = line.lastIndexOf(' - ')
   const [version = '', configSum = null] = line.slice(split + 3).split(' / ')
   return {
-    system: systemOf(line.slice(0, split)),
+    system: systemOf(line.slice(0, Math.min(split, unameLengthMax))),
     version: version.slice(0, 128) || null,
     configSum: configSum !== null && /^[0-9a-f]{32}$/.test(configSum) ? configSum : null,
   }
