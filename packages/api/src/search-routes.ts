@@ -1,6 +1,6 @@
 /** Searching: ours beside Wazuh's API. Every question has a time range, and every number a bound. */
 import { completionAt, parseQuery, queryLengthMax, quoted } from '@dogwatch/query'
-import { type Found, pageCountMax, type Store, termsCountMax } from '@dogwatch/store'
+import { type Found, pageCountMax, type Store, sortFields, termsCountMax } from '@dogwatch/store'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { answerSchema, apiTime, commonQuery, itemsAnswer } from './envelope.ts'
@@ -44,6 +44,13 @@ export function searchRoutes(
             limit: Type.Optional(Type.Integer({ minimum: 0, maximum: pageCountMax, default: 100 })),
             offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000, default: 0 })),
             order: Type.Optional(Type.Union([Type.Literal('newest'), Type.Literal('oldest')], { default: 'newest' })),
+            sort: Type.Optional(
+              Type.Union(
+                sortFields.map((name) => Type.Literal(name)),
+                { description: 'In the place of time; `order` is for those that are the same. Turn pages by `offset`' },
+              ),
+            ),
+            descending: Type.Optional(Type.Boolean({ default: true })),
             after: Type.Optional(
               Type.String({ pattern: '^\\d{1,16}\\.\\d{1,16}$', description: '`next` of the page before' }),
             ),
@@ -55,17 +62,21 @@ export function searchRoutes(
     },
     async (request) => {
       const { body } = request
-      const { limit = 100, offset = 0, order = 'newest', after } = body
+      const { limit = 100, offset = 0, order = 'newest', after, sort, descending = true } = body
+      if (sort !== undefined && after !== undefined)
+        throw new ApiError(400, 'what is sorted has no place in time to go on from: turn its pages by offset')
       const [timeMs, sequence] = (after ?? '').split('.').map(Number)
       const { total, documents } = await theStore().search({
         ...selectionOf(request, parts, body),
         limit,
         offset,
         order,
+        ...(sort === undefined ? {} : { sort: { field: sort, isDescending: descending } }),
         ...(timeMs === undefined || sequence === undefined ? {} : { after: { timeMs, sequence } }),
       })
       const last = documents.at(-1)
-      const next = last === undefined || documents.length < limit ? null : `${last.timeMs}.${last.sequence}`
+      const isEnd = last === undefined || documents.length < limit || sort !== undefined
+      const next = isEnd ? null : `${last.timeMs}.${last.sequence}`
       return { data: { total, documents: documents.map(presented), next }, error: 0 }
     },
   )

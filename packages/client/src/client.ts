@@ -30,6 +30,10 @@ export interface Selection {
   readonly to?: string
 }
 
+/** Fields that events can be sorted by. */
+export const sortFields = ['rule.level', 'rule.id', 'agent.id', 'agent.name'] as const
+export type SortField = (typeof sortFields)[number]
+
 /** The API's refusal, or nobody's answer. `problems` are the places of mistakes where the API told them. */
 export class RequestFailed extends Error {
   readonly status: number
@@ -121,6 +125,9 @@ interface SearchPage {
   readonly limit?: number
   readonly offset?: number
   readonly order?: 'newest' | 'oldest'
+  /** Instead of time; pages are turned by `offset` then, of which the API takes 10,000 at most. */
+  readonly sort?: SortField
+  readonly descending?: boolean
   readonly after?: string
 }
 

@@ -14,5 +14,13 @@ export type {
   TermsAnswer,
   TryAnswer,
 } from './answers.ts'
-export { type Client, createClient, type Method, RequestFailed, type Selection } from './client.ts'
+export {
+  type Client,
+  createClient,
+  type Method,
+  RequestFailed,
+  type Selection,
+  type SortField,
+  sortFields,
+} from './client.ts'
 export type { TailEvent } from './event-stream.ts'

@@ -22,6 +22,7 @@ import {
   useQuery,
 } from '@tanstack/react-query'
 import { useMemo } from 'react'
+import { type EventOrder, readOrder, searchOrder, sortedMax } from '../url/event-order.ts'
 import { wholeQuery } from '../url/filters.ts'
 import { zoneOffsetMs } from '../url/time-range.ts'
 import { useUrlState } from '../url/url-state.ts'
@@ -51,16 +52,24 @@ export function useSearch(
 
 /** Page after page, for a grid that is scrolled. */
 export function useSearchPages(
-  wanted: { readonly where?: string; readonly order?: 'newest' | 'oldest'; readonly limit?: number } = {},
+  wanted: { readonly where?: string; readonly order?: EventOrder; readonly limit?: number } = {},
 ): UseInfiniteQueryResult<InfiniteData<SearchAnswer, string | null>> {
-  const { where = '', order = 'newest', limit = 200 } = wanted
+  const { where = '', order = readOrder(''), limit = 200 } = wanted
   const selection = useSelection(where)
+  const isSorted = order.sort !== null
   return useInfiniteQuery({
     queryKey: ['events', 'pages', selection, order, limit],
-    queryFn: ({ pageParam, signal }) =>
-      client.search({ ...selection, order, limit, ...(pageParam === null ? {} : { after: pageParam }) }, signal),
+    queryFn: ({ pageParam, signal }) => {
+      const place = pageParam === null ? {} : isSorted ? { offset: Number(pageParam) } : { after: pageParam }
+      return client.search({ ...selection, ...searchOrder(order), limit, ...place }, signal)
+    },
     initialPageParam: null as string | null,
-    getNextPageParam: ({ next }) => next,
+    // By time a page goes on behind the last event; in another order, behind so many.
+    getNextPageParam: ({ next, documents }, pages) => {
+      if (!isSorted) return next
+      const seen = pages.reduce((sum, page) => sum + page.documents.length, 0)
+      return documents.length < limit || seen >= sortedMax ? null : String(seen)
+    },
     placeholderData: keepPreviousData,
   })
 }

@@ -1,15 +1,27 @@
 /**
  * Events in rows, as many as there are: only rows in sight are drawn, more are asked for as one scrolls. Columns are chosen by the user and held in the
- * address; a row opens the flyout. Sorted by time, the newest or the oldest first: the store reads events in that order.
+ * address; a row opens the flyout. Sorted by time, to the end of it, or by level, rule or agent, of which the store gives the first ten thousand.
  */
 import type { EventDocument } from '@dogwatch/client'
-import { ActionIcon, Button, Checkbox, Group, Popover, ScrollArea, Skeleton, TextInput, Tooltip } from '@mantine/core'
+import {
+  ActionIcon,
+  Button,
+  Checkbox,
+  Group,
+  NativeSelect,
+  Popover,
+  ScrollArea,
+  Skeleton,
+  TextInput,
+  Tooltip,
+} from '@mantine/core'
 import { useDisclosure, useElementSize, useMediaQuery } from '@mantine/hooks'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useFields, useSearchPages, useSelection } from '../data/hooks.ts'
 import { client } from '../data/session.ts'
 import { csvOf, saveFile } from '../url/csv.ts'
+import { type EventOrder, isSortField, nextOrder, readOrder, searchOrder, sortedMax } from '../url/event-order.ts'
 import { exactTime } from '../url/time-range.ts'
 import { usePageParam } from '../url/url-state.ts'
 import { visibleText } from '../url/visible-text.ts'
@@ -36,6 +48,8 @@ export interface EventGridProps {
 export const baseColumns = ['agent.name', 'rule.description', 'rule.level', 'rule.id'] as const
 /** Rows that an export holds at most. */
 const exportMax = 10_000
+/** Rows that an export asks for at a time. */
+const exportPage = 1000
 const rowHeight = 30
 const narrowRowHeight = 54
 /** Widths in pixels by field; others take what is left. */
@@ -53,16 +67,21 @@ export function EventGrid({ columns: byDefault = baseColumns, where = '', height
   const [open, setOpen] = usePageParam('open')
   const columns = useMemo(() => columnText.split(',').filter((name) => name !== ''), [columnText])
   const isNarrow = useMediaQuery('(max-width: 48em)') ?? false
-  const direction = order === 'oldest' ? 'oldest' : 'newest'
+  const sorting = useMemo(() => readOrder(order), [order])
+  const direction = sorting.order
+  const isByTime = sorting.sort === null
   const { data, error, refetch, fetchNextPage, hasNextPage, isFetchingNextPage, isPending } = useSearchPages({
     where,
-    order: direction,
+    order: sorting,
   })
   const rows = useMemo(() => {
-    const known = new Set(fresh.map(({ id }) => id))
+    // What is new stands at the top of time, and nowhere in another order.
+    const first = isByTime ? fresh : []
+    // Between two pages of another order than that of time, new events push others on.
+    const known = new Set(first.map(({ id }) => id))
     const found = data?.pages.flatMap(({ documents }) => documents) ?? []
-    return [...fresh, ...found.filter(({ id }) => !known.has(id))]
-  }, [data, fresh])
+    return [...first, ...found.filter(({ id }) => !known.has(id) && known.add(id))]
+  }, [data, fresh, isByTime])
   const total = Math.max(data?.pages[0]?.total ?? 0, rows.length)
   const scroller = useRef<HTMLDivElement>(null)
   const head = useElementSize()
@@ -89,10 +108,12 @@ export function EventGrid({ columns: byDefault = baseColumns, where = '', height
       <Group justify="space-between" gap="xs" className="grid-tools">
         <span className="grid-count" role="status">
           {data === undefined ? 'Searching' : `${countText(total)} ${total === 1 ? 'event' : 'events'}`}
+          {!isByTime && total > sortedMax && `, of which ${countText(sortedMax)} in this order`}
         </span>
         <Group gap={6}>
+          {isNarrow && <OrderChooser order={order} onChange={setOrder} />}
           <ColumnChooser columns={columns} onChange={setColumns} byDefault={byDefault} />
-          <ExportButton columns={columns} where={where} order={direction} total={total} />
+          <ExportButton columns={columns} where={where} order={sorting} total={total} />
         </Group>
       </Group>
       {error !== null && <Trouble error={error} onRetry={() => void refetch()} />}
@@ -125,14 +146,36 @@ export function EventGrid({ columns: byDefault = baseColumns, where = '', height
                 <span role="columnheader">
                   <span className="visually-hidden">Open</span>
                 </span>
-                <span role="columnheader" aria-sort={direction === 'newest' ? 'descending' : 'ascending'}>
-                  <button type="button" onClick={() => setOrder(direction === 'newest' ? 'oldest' : 'newest')}>
-                    Time {direction === 'newest' ? '↓' : '↑'}
+                <span
+                  role="columnheader"
+                  aria-sort={isByTime ? (direction === 'newest' ? 'descending' : 'ascending') : undefined}
+                >
+                  <button
+                    type="button"
+                    onClick={() => setOrder(isByTime && direction === 'newest' ? 'oldest' : 'newest')}
+                  >
+                    Time {isByTime && (direction === 'newest' ? '↓' : '↑')}
                   </button>
                 </span>
                 {columns.map((name) => (
-                  <span role="columnheader" key={name} className="grid-head-cell">
-                    <span title={visibleText(name)}>{visibleText(name)}</span>
+                  <span
+                    role="columnheader"
+                    key={name}
+                    className="grid-head-cell"
+                    aria-sort={sorting.sort === name ? (sorting.descending ? 'descending' : 'ascending') : undefined}
+                  >
+                    {isSortField(name) ? (
+                      <button
+                        type="button"
+                        className="grid-sort"
+                        title={`Sort by ${name}`}
+                        onClick={() => setOrder(nextOrder(order, name))}
+                      >
+                        {name} {sorting.sort === name && (sorting.descending ? '↓' : '↑')}
+                      </button>
+                    ) : (
+                      <span title={visibleText(name)}>{visibleText(name)}</span>
+                    )}
                     <button
                       type="button"
                       className="grid-remove"
@@ -238,6 +281,25 @@ function FieldCell({ source, name }: { readonly source: EventDocument['source'];
   return <SafeText text={text} max={300} />
 }
 
+/** Where there is no head to click on. */
+function OrderChooser({ order, onChange }: { readonly order: string; readonly onChange: (order: string) => void }) {
+  return (
+    <NativeSelect
+      aria-label="Order of events"
+      size="xs"
+      value={order}
+      data={[
+        { value: 'newest', label: 'Newest first' },
+        { value: 'oldest', label: 'Oldest first' },
+        { value: '-rule.level', label: 'Highest level' },
+        { value: 'rule.id', label: 'By rule' },
+        { value: 'agent.name', label: 'By agent' },
+      ]}
+      onChange={({ currentTarget }) => onChange(currentTarget.value)}
+    />
+  )
+}
+
 interface ChooserProps {
   readonly columns: readonly string[]
   readonly byDefault: readonly string[]
@@ -313,7 +375,7 @@ function ChooserList({ columns, byDefault, onChange }: ChooserProps) {
 interface ExportProps {
   readonly columns: readonly string[]
   readonly where: string
-  readonly order: 'newest' | 'oldest'
+  readonly order: EventOrder
   readonly total: number
 }
 
@@ -327,12 +389,15 @@ function ExportButton({ columns, where, order, total }: ExportProps) {
     try {
       const rows: (readonly string[])[] = []
       let after: string | null = null
+      let isMore = false
       do {
-        const page = await client.search({ ...selection, order, limit: 1000, ...(after === null ? {} : { after }) })
+        const place = after !== null ? { after } : order.sort !== null ? { offset: rows.length } : {}
+        const page = await client.search({ ...selection, ...searchOrder(order), limit: exportPage, ...place })
         for (const { source, time_ms: ms } of page.documents)
           rows.push([new Date(ms).toISOString(), ...columns.map((name) => fieldText(source, name))])
         after = page.next
-      } while (after !== null && rows.length < exportMax)
+        isMore = after !== null || (order.sort !== null && page.documents.length === exportPage)
+      } while (isMore && rows.length < exportMax)
       saveFile(
         `dogwatch-events-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.csv`,
         'text/csv',
