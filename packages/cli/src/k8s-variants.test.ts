@@ -1698,3 +1698,272 @@ describe('events in the wrappings of clouds and of old servers', () => {
       expect(worst([{ ...event, stage: 'RequestReceived', responseStatus: undefined }])).toBeNull()
   })
 })
+
+describe('what happens by itself when a cluster is set up or an application is brought up to date', () => {
+  const admin = { user: 'kubernetes-admin', groups: ['kubeadm:cluster-admins', 'system:authenticated'] }
+  const kubeadm = { ...admin, agent: 'kubeadm/v1.31.0 (linux/amd64) kubernetes/9edcffc' }
+  const own = (name: string, namespace = 'kube-system') => ({ kind: 'ServiceAccount', name, namespace })
+  const group = (name: string) => ({ kind: 'Group', name })
+  check([
+    [
+      'kubeadm init',
+      [
+        ask('create', ':configmaps', {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'kubeadm-config',
+          body: { data: { ClusterConfiguration: 'apiServer: {}\ncertificatesDir: /etc/kubernetes/pki\n' } },
+        }),
+        ask('create', ':configmaps', {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'kubelet-config',
+          body: { data: { kubelet: 'authentication:\n  anonymous:\n    enabled: false\n' } },
+        }),
+        ask('create', rbac('roles'), {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'kubeadm:nodes-kubeadm-config',
+          body: role(rule(['configmaps'], ['get'])),
+        }),
+        ask('create', rbac('rolebindings'), {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'kubeadm:nodes-kubeadm-config',
+          body: binding(
+            'kubeadm:nodes-kubeadm-config',
+            group('system:nodes'),
+            group('system:bootstrappers:kubeadm:default-node-token'),
+          ),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...kubeadm,
+          name: 'kubeadm:cluster-admins',
+          body: binding('cluster-admin', group('kubeadm:cluster-admins')),
+        }),
+        ask('get', ':secrets', { ...kubeadm, namespace: 'kube-system', name: 'bootstrap-token-abcdef', code: 404 }),
+        ask('create', ':secrets', {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'bootstrap-token-abcdef',
+          body: { type: 'bootstrap.kubernetes.io/token' },
+        }),
+        ask('create', rbac('clusterroles'), {
+          ...kubeadm,
+          name: 'kubeadm:get-nodes',
+          body: role(rule(['nodes'], ['get'])),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...kubeadm,
+          name: 'kubeadm:get-nodes',
+          body: binding('kubeadm:get-nodes', group('system:bootstrappers:kubeadm:default-node-token')),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...kubeadm,
+          name: 'kubeadm:kubelet-bootstrap',
+          body: binding('system:node-bootstrapper', group('system:bootstrappers:kubeadm:default-node-token')),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...kubeadm,
+          name: 'kubeadm:node-autoapprove-bootstrap',
+          body: binding(
+            'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+            group('system:bootstrappers:kubeadm:default-node-token'),
+          ),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...kubeadm,
+          name: 'kubeadm:node-autoapprove-certificate-rotation',
+          body: binding('system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', group('system:nodes')),
+        }),
+        ask('create', rbac('roles'), {
+          ...kubeadm,
+          namespace: 'kube-public',
+          name: 'kubeadm:bootstrap-signer-clusterinfo',
+          body: role(rule(['configmaps'], ['get'])),
+        }),
+        ask('create', rbac('rolebindings'), {
+          ...kubeadm,
+          namespace: 'kube-public',
+          name: 'kubeadm:bootstrap-signer-clusterinfo',
+          body: binding('kubeadm:bootstrap-signer-clusterinfo', { kind: 'User', name: 'system:anonymous' }),
+        }),
+        ask('create', ':configmaps', {
+          ...kubeadm,
+          namespace: 'kube-public',
+          name: 'cluster-info',
+          body: { data: { kubeconfig: 'apiVersion: v1\nkind: Config\n' } },
+        }),
+        ask('create', ':configmaps', {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'coredns',
+          body: { data: { Corefile: '.:53 {}' } },
+        }),
+        ask('create', rbac('clusterroles'), {
+          ...kubeadm,
+          name: 'system:coredns',
+          body: role(rule(['endpoints', 'services'], ['list', 'watch'])),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...kubeadm,
+          name: 'system:coredns',
+          body: binding('system:coredns', own('coredns')),
+        }),
+        ask('create', ':serviceaccounts', { ...kubeadm, namespace: 'kube-system', name: 'coredns' }),
+        ask('create', 'apps:deployments', {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'coredns',
+          body: workload({
+            containers: [
+              {
+                image: 'registry.k8s.io/coredns/coredns:v1.11.1',
+                securityContext: { capabilities: { add: ['NET_BIND_SERVICE'] } },
+              },
+            ],
+          }),
+        }),
+        ask('create', ':services', {
+          ...kubeadm,
+          namespace: 'kube-system',
+          name: 'kube-dns',
+          body: { spec: { clusterIP: '10.96.0.10' } },
+        }),
+        ask('patch', ':nodes', {
+          ...kubeadm,
+          body: { metadata: { labels: { 'node-role.kubernetes.io/control-plane': '' } }, spec: { taints: [] } },
+        }),
+      ],
+      null,
+    ],
+    [
+      'kind',
+      [
+        ask('create', rbac('clusterroles'), {
+          ...admin,
+          name: 'kindnet',
+          body: role(rule(['nodes'], ['list', 'watch', 'patch'])),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...admin,
+          name: 'kindnet',
+          body: binding('kindnet', own('kindnet')),
+        }),
+        ask('create', ':serviceaccounts', { ...admin, namespace: 'kube-system', name: 'kindnet' }),
+        ask('create', 'apps:daemonsets', {
+          ...admin,
+          namespace: 'kube-system',
+          name: 'kindnet',
+          body: workload({
+            hostNetwork: true,
+            containers: [
+              {
+                image: 'docker.io/kindest/kindnetd:v20240813-c6f155d6',
+                securityContext: { privileged: false, capabilities: { add: ['NET_RAW', 'NET_ADMIN'] } },
+              },
+            ],
+            volumes: [
+              { hostPath: { path: '/etc/cni/net.d' } },
+              { hostPath: { path: '/run/xtables.lock' } },
+              { hostPath: { path: '/lib/modules' } },
+            ],
+          }),
+        }),
+        ask('create', ':namespaces', { ...admin, name: 'local-path-storage', body: {} }),
+        ask('create', ':serviceaccounts', {
+          ...admin,
+          namespace: 'local-path-storage',
+          name: 'local-path-provisioner-service-account',
+        }),
+        ask('create', rbac('clusterroles'), {
+          ...admin,
+          name: 'local-path-provisioner-role',
+          body: role(
+            rule(['nodes', 'configmaps'], ['get', 'list', 'watch']),
+            rule(['pods', 'persistentvolumes'], ['get', 'create', 'patch', 'delete']),
+          ),
+        }),
+        ask('create', rbac('clusterrolebindings'), {
+          ...admin,
+          name: 'local-path-provisioner-bind',
+          body: binding(
+            'local-path-provisioner-role',
+            own('local-path-provisioner-service-account', 'local-path-storage'),
+          ),
+        }),
+        ask('create', 'apps:deployments', {
+          ...admin,
+          namespace: 'local-path-storage',
+          name: 'local-path-provisioner',
+          body: workload({ containers: [{ image: 'docker.io/kindest/local-path-provisioner:v20240813-c6f155d6' }] }),
+        }),
+        ask('create', ':configmaps', {
+          ...admin,
+          namespace: 'local-path-storage',
+          name: 'local-path-config',
+          body: {
+            data: { setup: '#!/bin/sh\nset -eu\nmkdir -m 0777 -p "$VOL_DIR"\n', 'config.json': '{"nodePathMap":[]}' },
+          },
+        }),
+      ],
+      null,
+    ],
+    [
+      'an upgrade by Helm',
+      [
+        ask('list', ':secrets', {
+          agent: helm,
+          uri: '/api/v1/namespaces/shop/secrets?labelSelector=name%3Dweb%2Cowner%3Dhelm%2Cstatus%3Ddeployed',
+        }),
+        ask('create', ':secrets', {
+          agent: helm,
+          uri: '/api/v1/namespaces/shop/secrets',
+          name: 'sh.helm.release.v1.web.v2',
+        }),
+        ask('get', ':secrets', { agent: helm, name: 'web' }),
+        ask('patch', ':secrets', { agent: helm, name: 'web' }),
+        ask('get', 'networking.k8s.io:networkpolicies', { agent: helm }),
+        ask('patch', 'apps:deployments', {
+          agent: helm,
+          body: workload({ containers: [{ name: 'a', image: 'nginx:1.28' }] }),
+        }),
+        ask('patch', ':configmaps', { agent: helm, body: { data: { 'app.yaml': 'log:\n  level: info\n' } } }),
+        ask('update', ':secrets', {
+          agent: helm,
+          uri: '/api/v1/namespaces/shop/secrets/sh.helm.release.v1.web.v1',
+          name: 'sh.helm.release.v1.web.v1',
+        }),
+      ],
+      null,
+    ],
+    [
+      'a certificate for the webhooks of a mesh, by its own program',
+      ask('create', 'certificates.k8s.io:certificatesigningrequests', {
+        user: 'system:serviceaccount:istio-system:istiod',
+        agent: 'pilot-discovery/1',
+        body: { spec: { signerName: 'kubernetes.io/legacy-unknown', request: 'x' } },
+      }),
+      null,
+    ],
+    [
+      'the certificate of a kubelet that an operator approves by hand',
+      ask('update', 'certificates.k8s.io:certificatesigningrequests/approval', {
+        body: { spec: { signerName: 'kubernetes.io/kubelet-serving' }, status: { conditions: [{ type: 'Approved' }] } },
+      }),
+      null,
+    ],
+    [
+      'a node that is drained',
+      [
+        ask('get', ':nodes'),
+        ask('patch', ':nodes', { body: { spec: { unschedulable: true } } }),
+        ask('list', ':pods', { namespace: null, uri: '/api/v1/pods?fieldSelector=spec.nodeName%3Dn1' }),
+        ask('get', 'apps:daemonsets', { namespace: 'kube-system' }),
+        ask('create', ':pods/eviction', { body: { kind: 'Eviction' } }),
+        ask('get', ':pods', { code: 404 }),
+      ],
+      null,
+    ],
+  ])
+})
