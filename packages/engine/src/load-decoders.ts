@@ -56,7 +56,7 @@ interface Draft {
   prematch?: Joined
   regex?: Joined
   ftscomment?: Joined
-  order?: { targets: Target[]; names: string[] }
+  order?: Target[]
   plugin?: { name: PluginName; offset: Offset }
   category: number
   fts?: { text: string; at: number }
@@ -159,7 +159,7 @@ class DecoderLoader {
           const names = content.split(',').map((part) => part.trim().split(/\s/)[0] as string)
           if (names.length > dynamicFieldsMax)
             error(element.offset, 'DECODER_ORDER_TOO_LONG', `order names more than ${dynamicFieldsMax} fields`)
-          draft.order = { names, targets: names.slice(0, dynamicFieldsMax).map((field) => this.#target(field)) }
+          draft.order = names.slice(0, dynamicFieldsMax).map((field) => this.#target(field))
           break
         }
         case 'plugin_decoder':
@@ -361,7 +361,7 @@ class DecoderLoader {
       prematchOffset: draft.prematch?.offset ?? 'none',
       regex,
       regexOffset,
-      order: draft.order?.targets ?? [],
+      order: draft.order ?? [],
       plugin: draft.plugin?.name ?? null,
       pluginOffset: draft.plugin?.offset ?? 'none',
       category: draft.category,
@@ -389,13 +389,14 @@ class DecoderLoader {
       else if (part === 'extra_data' || part === 'data') statics.add(field.data)
       else if (['srcuser', 'srcip', 'dstip', 'id', 'system_name'].includes(part))
         statics.add(staticIndex.get(part) as number)
-      else if (draft.order?.names.includes(part)) dynamic.push(this.#slots.add(part))
+      else if (draft.order?.some((target) => target.kind === 'dynamic' && target.key === part))
+        dynamic.push(this.#slots.add(part))
       else
         this.#problems.error(
           file,
           at,
           'DECODER_FTS_UNKNOWN',
-          `decoder '${name}': fts names '${part}', which its order does not list`,
+          `decoder '${name}': fts names '${part}', which is neither a static field that fts takes nor a dynamic one of its order`,
         )
     }
     return { name: hasName, location, statics, dynamic }

@@ -260,6 +260,14 @@ describe('what is wrong is told with its place', () => {
       ['DECODER_PARENT_MISSING 1:1'],
     ],
     [
+      'an fts that names a static field without a place in the key',
+      {
+        decoders:
+          '<decoder name="x"><prematch>x</prematch><regex>(x)(y)</regex><order>srcport,own</order><fts>name, own, srcport</fts></decoder>',
+      },
+      ['DECODER_FTS_UNKNOWN 1:88'],
+    ],
+    [
       'an order without regex',
       { decoders: '<decoder name="x"><prematch>x</prematch><order>id</order></decoder>' },
       ['DECODER_REGEX_MISSING 1:1'],
