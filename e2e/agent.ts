@@ -51,6 +51,7 @@ export async function run(checks: Checks): Promise<void> {
   const alert = (what: string, fits: (line: Line) => boolean): Promise<Line> =>
     until(what, alertMsMax, () => linesOf(home, alertsFile).lines.find(fits))
 
+  const isAgent = (name: string) => (line: Line) => valueAt(line, 'agent', 'name') === name
   const logs = agentHome(
     `<localfile><location>LOGS/auth.log</location><log_format>syslog</log_format><only-future-events>no</only-future-events></localfile>`,
   )
@@ -81,6 +82,10 @@ export async function run(checks: Checks): Promise<void> {
       const { id, name } = await agent.connected()
       assert.deepEqual([id, name], ['002', 'files-1'])
     })
+    await checks.check('that an agent is here for the first time is an alert', async () => {
+      const line = await alert('the alert 501', (one) => valueAt(one, 'rule', 'id') === '501' && isAgent('logs-1')(one))
+      assert.equal(valueAt(line, 'full_log'), "ossec: Agent started: 'logs-1->any'.")
+    })
     const log = join(logs.home, 'logs/auth.log')
     const failed = (port: number): string =>
       `Nov 24 10:00:00 web sshd[812]: Failed password for invalid user admin from 203.0.113.9 port ${port} ssh2\n`
@@ -101,6 +106,7 @@ export async function run(checks: Checks): Promise<void> {
         const agent = startAgent(logs.home, flags('logs-1'))
         agents[0] = agent
         await agent.connected()
+        await alert('the alert 503', (one) => valueAt(one, 'rule', 'id') === '503' && isAgent('logs-1')(one))
         for (let port = 40_002; port < 40_012; port++) await alert(`the alert of port ${port}`, isOf(port))
         const counts = linesOf(home, alertsFile).lines.filter((line) =>
           /port 400(?:0[2-9]|1[01]) /.test(String(valueAt(line, 'full_log'))),

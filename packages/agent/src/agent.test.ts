@@ -60,6 +60,23 @@ test('a log line and a changed file reach the manager, and the spool empties', a
   })
 })
 
+test('that it has started is told once, however often the connection is made anew', async () => {
+  // As a manager of ours, which takes each message once.
+  manager.counts = true
+  conf()
+  await start()
+  const started = (): string[] => manager.events.filter((event) => event.includes('Agent started'))
+  await until(() => expect(started()).toEqual(["1:wazuh-agent:ossec: Agent started: 'node->any'."]))
+  await manager.close()
+  await manager.listen(manager.port)
+  appendFileSync(join(home, 'logs/a.log'), 'after it\n')
+  await until(() => expect(manager.events).toContain(`1:${home}/logs/a.log:after it`))
+  expect(started()).toHaveLength(1)
+  await agent?.stop()
+  await start()
+  await until(() => expect(started()).toHaveLength(2))
+})
+
 test('what happens while the manager is away arrives later, in order, also over a restart', async () => {
   conf()
   await manager.close()

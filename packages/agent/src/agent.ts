@@ -88,6 +88,7 @@ export class Agent {
   #connection: AgentStatus['connection']['state'] = 'connecting'
   #reason: string | null = null
   #hasEnded = false
+  #hasSaidStarted = false
   #toldState = ''
   readonly #lock: Server
   readonly #buffer = new BufferState()
@@ -351,12 +352,24 @@ export class Agent {
       epsMax: this.#conf.epsMax,
       retriesMax: this.#conf.retriesMax,
       retryMsMax: this.#conf.retryS * 1000,
+      onReady: () => this.#sayStarted(),
       onRefused: () => this.#enrolAgain(),
       tell,
       onControl: (control) => this.#onControl(control),
       random: () => randomInt(0, 65_536),
     })
     this.#link.start()
+  }
+
+  /** Said once, behind the first answer of a manager: rules 501 and 503 know it (spec: agent-protocol, part 5). */
+  #sayStarted(): void {
+    if (this.#hasSaidStarted || this.#identity === null) return
+    this.#hasSaidStarted = true
+    const { name, ip } = this.#identity
+    const text = `ossec: Agent started: '${name}->${ip}'.`
+    this.#spool
+      .append('1', 'wazuh-agent', text)
+      .catch((error: unknown) => this.#options.tell('warn', `that the agent has started is not told: ${String(error)}`))
   }
 
   #keepKeyHash(entry: KeyEntry): void {

@@ -67,6 +67,8 @@ export interface LinkOptions {
   readonly graceMs?: number
   /** Lines in a row that were closed before they were answered, after which `onRefused` is asked. */
   readonly retriesMax?: number
+  /** The manager has answered on a new line. */
+  readonly onReady?: () => void
   /** The manager does not seem to know our key: gives another identity, or null to go on with this one. */
   readonly onRefused?: () => Promise<KeyEntry | null>
   /** Milliseconds before the first new attempt; doubles up to `retryMsMax`, a minute unless told. */
@@ -171,6 +173,7 @@ export class ManagerLink {
       try {
         const wasReady = await this.#serve(server, () => {
           tell('info', `connected to ${name}`)
+          this.#options.onReady?.()
           failures = 0
           this.#refusals = 0
           this.reason = null
