@@ -9,6 +9,8 @@ const quote = 34
 const backslash = 92
 /** Runs up to this length are copied byte by byte; a longer one is worth the view that `set` needs. */
 const loopLengthMax = 64
+/** Strings up to this length are written code unit by code unit, which takes less than a call of native code. */
+const shortLengthMax = 24
 
 export class ByteText {
   bytes = Buffer.allocUnsafeSlow(1 << 12)
@@ -25,9 +27,13 @@ export class ByteText {
 
   /** Appends a latin1 text, one byte a code unit. */
   text(text: string): void {
-    this.reserve(text.length)
-    this.bytes.latin1Write(text, this.byteLength)
-    this.byteLength += text.length
+    const { length } = text
+    this.reserve(length)
+    const { bytes } = this
+    const to = this.byteLength
+    this.byteLength = to + length
+    if (length > shortLengthMax) bytes.latin1Write(text, to)
+    else for (let n = 0; n < length; n++) bytes[to + n] = text.charCodeAt(n)
   }
 
   /** Appends a long run of another buffer. */
@@ -49,6 +55,7 @@ export class ByteText {
 
   /** Appends a latin1 text as a JSON string: what `jsonText` gives, without making that text. */
   json(text: string): void {
+    if (text.length <= shortLengthMax && this.#shortJson(text)) return
     if (needsEscape(text)) {
       this.#escaped(text)
       return
@@ -60,6 +67,23 @@ export class ByteText {
     bytes.latin1Write(text, at + 1)
     bytes[at + 1 + text.length] = quote
     this.byteLength = at + text.length + 2
+  }
+
+  /** A short text as a JSON string, if nothing in it is to be escaped; else nothing is appended. */
+  #shortJson(text: string): boolean {
+    const { length } = text
+    this.reserve(length + 2)
+    const { bytes } = this
+    let to = this.byteLength
+    bytes[to++] = quote
+    for (let n = 0; n < length; n++) {
+      const c = text.charCodeAt(n)
+      if (c < 32 || c === quote || c === backslash) return false
+      bytes[to++] = c
+    }
+    bytes[to++] = quote
+    this.byteLength = to
+    return true
   }
 
   /** The text is put where it cannot be overtaken (each byte becomes two at most) and escaped from there. */

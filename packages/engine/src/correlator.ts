@@ -246,6 +246,7 @@ export class Correlator {
       return
     }
     const { rule, isAlert } = this.judge()
+    const alertAt = into.alertsJson.byteLength
     if (isAlert && rule !== null) {
       this.counters.alerts[rule.level] = (this.counters.alerts[rule.level] ?? 0) + 1
       if (writesAlert) this.#writeAlert(rule, number, into)
@@ -253,7 +254,11 @@ export class Correlator {
     if (!writesArchive || (flags & eventFlags.keepAlive) !== 0) return
     const { outputs } = this.#options
     if (outputs.archivesJson) {
-      this.#writeJson(into.archivesJson, rule, number, true)
+      // An alert's line is the archives' line too, unless the rule leaves the log out of it.
+      const { alertsJson } = into
+      if (alertsJson.byteLength > alertAt && rule?.noFullLog !== true)
+        into.archivesJson.append(alertsJson.bytes, alertAt, alertsJson.byteLength)
+      else this.#writeJson(into.archivesJson, rule, number, true)
     }
     if (outputs.archivesText) {
       const sink = into.archivesText

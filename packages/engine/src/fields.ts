@@ -54,7 +54,11 @@ export const category = Object.fromEntries(categories.map((name, n) => [name, n]
 
 /** Folds ASCII letters only, as every comparison of names does. */
 export function foldName(name: string): string {
-  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  for (let n = 0; n < name.length; n++) {
+    const c = name.charCodeAt(n)
+    if (c >= 65 && c <= 90) return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  }
+  return name
 }
 
 /** Keys of events that are remembered, and their longest, in bytes. */

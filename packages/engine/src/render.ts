@@ -1,7 +1,7 @@
 /** The parts of an alert that depend on the event alone, in the bytes that the reference writes (spec: engine, parts 13 and 14). */
 import type { ByteText } from './byte-text.ts'
 import type { Event } from './event.ts'
-import { field, foldName, staticDataCount, staticFields } from './fields.ts'
+import { field, foldName, staticDataCount, staticFields, staticIndex } from './fields.ts'
 import { jsonText } from './json-text.ts'
 import { fieldJson } from './json-value.ts'
 
@@ -180,12 +180,19 @@ function isFlat(event: Event): boolean {
 }
 
 function isStaticData(key: string, event: Event): boolean {
-  const index = (staticFields as readonly string[]).indexOf(foldName(key))
-  return index >= 0 && index < staticDataCount && event.statics[index] != null
+  const index = staticIndex.get(foldName(key)) ?? staticDataCount
+  return index < staticDataCount && event.statics[index] != null
 }
 
 function sameName(a: string, b: string): boolean {
-  return a.length === b.length && (a === b || foldName(a) === foldName(b))
+  if (a.length !== b.length) return false
+  for (let n = 0; n < a.length; n++) if (foldCode(a.charCodeAt(n)) !== foldCode(b.charCodeAt(n))) return false
+  return true
+}
+
+/** A code unit, an upper-case ASCII letter as its lower-case one. */
+function foldCode(c: number): number {
+  return c >= 65 && c <= 90 ? c + 32 : c
 }
 
 interface Branch {
