@@ -1,2 +1,3 @@
 export type { AgentsDesk, ApiParts, ManagerFacts } from './parts.ts'
+export { type ProfileRow, profileRuleset } from './ruleset-profile.ts'
 export { type Api, createApi, type Tls } from './server.ts'

@@ -31,6 +31,7 @@ import { pageRoutes } from './page-routes.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, randomPassword } from './password.ts'
 import { type Action, administrator } from './permissions.ts'
+import { profileRoutes } from './profile-routes.ts'
 import { countedAddress, requestsPerMinute, userRequestsPerMinute } from './rates.ts'
 import { type Rights, rightsOf } from './rights.ts'
 import { openRulesetDesk } from './ruleset-desk.ts'
@@ -214,6 +215,7 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   rulesetRoutes(server, { parts, desk })
   searchRoutes(server, { parts, desk })
   kubernetesRoutes(server, parts)
+  profileRoutes(server, parts)
   attackRoutes(server)
   agentRoutes(server, parts)
   agentStateRoutes(server, parts)

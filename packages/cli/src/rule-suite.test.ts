@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { profileRuleset } from '@dogwatch/api'
 import { compileRuleset, type Ruleset } from '@dogwatch/engine'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commands } from './commands/index.ts'
 import { runProgram } from './program.ts'
 import { goldenCases, iniCases, readIni } from './rule-suite.ts'
-import { profileRuleset } from './ruleset-profile.ts'
 
 const rules = `<group name="g,"><rule id="1" level="0" noalert="1"><category>syslog</category><description>root</description></rule>
 <rule id="100" level="5"><match>hello</match><description>one</description></rule>

@@ -1,11 +1,11 @@
 /** `dogwatch ruleset profile`: which rules and decoders take the time over a file. */
 import { createReadStream } from 'node:fs'
+import { type ProfileRow, profileRuleset } from '@dogwatch/api'
 import { type EventInput, parseQueueMessage } from '@dogwatch/engine'
 import { parseLine, type SplitContext } from '@dogwatch/k8s'
 import { Option } from 'commander'
 import { addExamples, addHome, type CommandModule, counted, wholeNumber } from '../command.ts'
 import { CliFailure, exitCodes } from '../failure.ts'
-import { type ProfileRow, profileRuleset } from '../ruleset-profile.ts'
 import { rulesetOrFailure } from '../ruleset-sources.ts'
 import { latin1Lines } from '../text-lines.ts'
 

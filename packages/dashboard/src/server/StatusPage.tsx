@@ -14,6 +14,7 @@ import { PageHead } from '../widgets/PageHead.tsx'
 import { Panel } from '../widgets/Panel.tsx'
 import { StatCard } from '../widgets/StatCard.tsx'
 import { Trouble } from '../widgets/Trouble.tsx'
+import { RuleCosts } from './RuleCosts.tsx'
 import { type Sample, useSamples } from './use-samples.ts'
 import './server.css'
 
@@ -86,6 +87,9 @@ export default function StatusPage() {
             ))}
           </ul>
         </Panel>
+      </div>
+      <div className="panels" data-columns="1">
+        <RuleCosts />
       </div>
       <div className="panels" data-columns="2">
         <Panel title="Store">
