@@ -145,6 +145,16 @@ const mistakes: [says: string, inner: string, expected: string][] = [
   ['no address', '<webhook><bind>300.1.1.1</bind></webhook>', 'neither an IP address nor a host name'],
   ['no network', '<remote><allowed-ips>10.0.0.0/99</allowed-ips></remote>', 'is no address or network'],
   ['syslog for everyone', '<remote><connection>syslog</connection></remote>', 'needs <allowed-ips>'],
+  [
+    'agents in TLS by a protocol of its own',
+    '<remote><protocol>tls</protocol></remote>',
+    'error: agents speak tcp or udp, and TLS on the port of tcp where they can; <require_tls> makes it a must',
+  ],
+  [
+    'TLS of all by udp, as a warning',
+    '<remote><protocol>tcp,udp</protocol><require_tls>all</require_tls></remote>',
+    'warning: <require_tls>all: no agent can be in TLS by udp',
+  ],
   ['an empty path', '<ruleset><rule_dir></rule_dir></ruleset>', 'a path is missing'],
   ['a journal of one file', '<bus><disk_max>64MB</disk_max></bus>', 'must hold at least two segments'],
   ['the wrong place', '<global><log_alert_level>3</log_alert_level></global>', 'it belongs in <alerts>'],

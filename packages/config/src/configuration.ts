@@ -487,7 +487,12 @@ function crossProblems(nodes: readonly Node[]): Problem[] {
       say(node, 'CONFIG_SYSLOG_OPEN', 'a <remote> for syslog needs <allowed-ips>: who may send')
     }
     if (remote.connection === 'secure' && remote.protocols.includes('tls')) {
-      say(node, 'CONFIG_REMOTE_TLS', 'agents speak tcp or udp, encrypted by the channel itself; tls is for syslog')
+      const says = 'agents speak tcp or udp, and TLS on the port of tcp where they can; <require_tls> makes it a must'
+      say(node, 'CONFIG_REMOTE_TLS', says)
+    }
+    if (remote.connection === 'secure' && remote.requireTls === 'all' && remote.protocols.includes('udp')) {
+      const says = '<require_tls>all: no agent can be in TLS by udp, so none that comes by it is taken'
+      say(node, 'CONFIG_REMOTE_UDP', says, 'warning')
     }
     if (remote.connection === 'syslog' && remote.protocols.length > 1) {
       say(node, 'CONFIG_SYSLOG_PROTOCOL', 'a <remote> for syslog has one <protocol>; write a second <remote>')

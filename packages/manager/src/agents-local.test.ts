@@ -86,6 +86,7 @@ const rowOf = async (id: string) => (await agents?.answer({ verb: 'show', id }))
 
 test('an agent is taken in, looked up and removed; it is in client.keys at once', async () => {
   await start('<remote_enrollment>no</remote_enrollment>')
+  expect([agents?.ports.enrol, agents?.listening.map(({ name }) => name)]).toEqual([null, ['agents']])
   const added = await call('add', { name: 'web-1', ip: 'any', groups: ['web'] })
   expect(added).toEqual({
     error: 0,

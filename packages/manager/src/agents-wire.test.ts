@@ -165,6 +165,16 @@ test('over UDP: a message is a datagram, without length', async () => {
   expect(records).toEqual([`1:[001] (vec-agent) any->${log}`])
 })
 
+test('a health check by UDP is answered without a key, and without length', async () => {
+  await start()
+  const address = agents?.listening.find(({ address: each }) => each.startsWith('udp'))?.address ?? ''
+  const socket = createSocket('udp4')
+  closers.push(() => socket.close())
+  const answer = new Promise<string>((resolve) => socket.once('message', (message) => resolve(message.toString())))
+  socket.send('#ping', Number(address.split(':').at(-1)), '127.0.0.1')
+  expect(await answer).toBe('#pong')
+})
+
 test('a health check is answered without a key', async () => {
   const anybody = await tcp(await start())
   anybody.send('050000002370696e67')
@@ -187,6 +197,24 @@ test.each(addresses)('an agent registered with %s', async (_says, ip, isNamed, i
   agent.send(frame(isNamed ? message : message.subarray('!001!'.length)))
   await until(() => agent.payloads().length > 0 || agent.isClosed())
   expect([agent.payloads(), agent.isClosed()]).toEqual(isLetIn ? [['#!-agent ack '], false] : [[], true])
+})
+
+const ours = '#!-agent startup {"version":"v4.14.7","spool":"0123456789abcdef"}'
+const stock = '#!-agent startup {"version":"v4.14.7"}'
+const needs: readonly [says: string, need: string, startup: string, isTaken: boolean][] = [
+  ['no TLS is required of an agent of ours', 'no', ours, true],
+  ['TLS is required of agents of ours: one without it', 'own', ours, false],
+  ['TLS is required of agents of ours: another one', 'own', stock, true],
+  ['TLS is required of all: an unmodified agent', 'all', stock, false],
+]
+test.each(needs)('%s', async (_says, need, startup, isTaken) => {
+  const agent = await tcp(await start({ remote: `<require_tls>${need}</require_tls>` }))
+  agent.send(sealed(startup))
+  if (isTaken) await until(() => agent.payloads().includes('#!-agent ack '))
+  else await until(() => agent.isClosed())
+  const [said = ''] = agent.payloads()
+  expect(said.startsWith('#!-err {"message":"this manager takes you in TLS only')).toBe(!isTaken)
+  expect(agents?.figures().channel?.refused.no_tls).toBe(isTaken ? 0 : 1)
 })
 
 const higher = '<agents><allow_higher_versions>yes</allow_higher_versions></agents>'

@@ -7,6 +7,7 @@ import {
   type Counter,
   cipherKeys,
   durablePayload,
+  errorPayload,
   FrameReader,
   frame,
   isControl,
@@ -33,6 +34,8 @@ export class TestManager {
   /** Lets in, asks a little later, and drops all until the answer has come. */
   asksFirst = false
   lastKeepAlive = ''
+  /** What it says against every agent before it closes; null: nothing. */
+  refusal: string | null = null
   /** The one agent that it knows. */
   entry: KeyEntry = testEntry
   /** Lines that were closed because a message could not be opened. */
@@ -81,6 +84,11 @@ export class TestManager {
         if (opening === null || !('payload' in opening)) {
           this.refused++
           socket.destroy()
+          return
+        }
+        if (this.refusal !== null) {
+          this.say(errorPayload(this.refusal))
+          socket.end()
           return
         }
         this.#take(opening.payload)

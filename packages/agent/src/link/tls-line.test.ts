@@ -134,6 +134,25 @@ test('an authority that can no longer be read gives up no TLS that was there', a
   expect(manager.keepAlives).toBe(0)
 })
 
+test('a manager that says why it takes nobody without TLS is told of, and asked for no other key', async () => {
+  manager.refusal = 'this manager takes you in TLS only'
+  await manager.listen()
+  let asked = 0
+  const onRefused = async (): Promise<null> => {
+    asked++
+    return null
+  }
+  start(null, { retriesMax: 1, onRefused })
+  const says = 'the manager says: this manager takes you in TLS only'
+  await until(() => told.filter((text) => text.endsWith(`${says}; 0 messages wait`)).length === 3)
+  expect([link.reason, link.isConnected, asked]).toEqual([says, false, 0])
+  // One that closes without a word may not know the key.
+  manager.refusal = null
+  manager.entry = { ...testEntry, key: 'cd'.repeat(32) }
+  await until(() => asked > 0)
+  expect(manager.refused).toBeGreaterThan(0)
+})
+
 test('where it is not wanted, it is not tried', async () => {
   await manager.listen()
   start(caOf(home), { tls: 'no' })
