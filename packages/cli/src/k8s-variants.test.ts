@@ -140,6 +140,83 @@ describe('what a pod may do on its node', () => {
     ['the socket of containerd', { volumes: [{ hostPath: { path: '/run/containerd/containerd.sock' } }] }],
     ['the manifests of the kubelet', { volumes: [{ hostPath: { path: '/etc//kubernetes/./manifests/' } }] }],
   ]
+  const paths = [
+    ...[
+      '/',
+      '/etc',
+      '/root',
+      '/root/.ssh',
+      '/proc',
+      '/var',
+      '/var/run',
+      '/run',
+      '/var/lib',
+      '/var/lib/kubelet',
+      '/var/lib/kubelet/pki',
+    ],
+    ...[
+      '/etc/kubernetes',
+      '/etc/kubernetes/manifests',
+      '/etc/kubernetes/pki',
+      '/home/admin',
+      '/var/lib/docker',
+      '/var/lib/docker/overlay2',
+    ],
+    ...[
+      '/var/run/docker.sock',
+      '/run/docker.sock',
+      '/run/containerd/containerd.sock',
+      '/var/run/containerd',
+      '/run/crio/crio.sock',
+    ],
+    ...[
+      '/var/run/cri-dockerd.sock',
+      '/var/run/dockershim.sock',
+      '/run/k3s/containerd/containerd.sock',
+      '/var/lib/etcd',
+      '/dev',
+      '/dev/sda1',
+    ],
+    ...[
+      '/sys/fs/cgroup',
+      '/boot',
+      '/usr/bin',
+      '/opt/cni/bin',
+      '/etc/cron.d',
+      '/etc/shadow',
+      '/var/lib/rancher/k3s',
+      '/../etc/',
+      '//proc//1/root',
+    ],
+  ]
+  check(
+    paths.map(
+      (path): Row => [
+        `the path ${path}`,
+        ask('create', ':pods', { body: pod({ volumes: [{ hostPath: { path } }] }) }),
+        'T1611',
+      ],
+    ),
+  )
+  const nodeAgent = { user: 'system:serviceaccount:shop:agent', agent: program }
+  check(
+    [
+      '/var/log',
+      '/etc/localtime',
+      '/etc/ssl/certs',
+      '/etc/os-release',
+      '/lib/modules',
+      '/dev/shm',
+      '/mnt/data',
+      '/tmp',
+    ].map(
+      (path): Row => [
+        `the path ${path} of an agent`,
+        ask('create', ':pods', { ...nodeAgent, body: pod({ volumes: [{ hostPath: { path } }] }) }),
+        null,
+      ],
+    ),
+  )
   const forms: readonly (readonly [what: string, wrap: (spec: object) => unknown])[] = [
     [':pods', pod],
     ['apps:deployments', workload],
@@ -1356,6 +1433,26 @@ describe('who may ask at all', () => {
       'a stolen token from outside',
       ask('list', ':pods', { user: stolen, agent: 'curl/8', address: '203.0.113.9' }),
       'T1528',
+    ],
+    [
+      'a controller in a hand',
+      ask('list', ':pods', { user: 'system:serviceaccount:kube-system:generic-garbage-collector' }),
+      'T1528',
+    ],
+    [
+      'the controller manager in a hand',
+      ask('create', ':pods', { user: 'system:kube-controller-manager', agent: 'curl/8', body: pod({}) }),
+      'T1078',
+    ],
+    [
+      'a node in a hand, refused',
+      ask('list', ':secrets', { user: 'system:node:n1', groups: ['system:nodes'], agent: 'curl/8', code: 403 }),
+      'T1552.007',
+    ],
+    [
+      'an attack tool with a token',
+      ask('list', ':pods', { user: 'system:serviceaccount:shop:web', agent: 'kube-hunter/0.6' }),
+      'T1613',
     ],
     ['a node in a hand', ask('list', ':pods', { user: 'system:node:n1', groups: ['system:nodes'] }), 'T1078'],
     [

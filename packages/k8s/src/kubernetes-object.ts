@@ -6,8 +6,8 @@
  * Members, in this order, each a string unless said otherwise, left out when there is nothing to say:
  * `cluster`; `actor` (whom the request acts as), `impersonator` (who authenticated, if another), `actorKind`; `verb`, `resource` (with
  * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed), `code`; `sourceIP` (the last, the only
- * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent), `hand` (person: a person's account, or the token of a
- * service account in a tool that people use), `platform` (true for an add-on's or component's identity in its own program, false for all other
+ * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent), `hand` (person: a person's account, or the credentials
+ * of a service account or of the control plane in a tool that people use), `platform` (true for an add-on's or component's identity in its own program, false for all other
  * persons and service accounts); `final` (true when this event stands for its request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
  * facts of bodies (object-facts.ts): `podSecurity`, `images` (lists), `repositories`, `registries` (joined by commas), `podServiceAccount`, `rights`, `subjects` (lists), `role`,
  * `serviceType`, `externalIPs` (list), `tls`, `podSecurityLevel`, `unschedulable`, `weakens` (list), `signer`, `requestedSubject` (list),
@@ -176,11 +176,12 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
   }
   const clientAt = o
   o = putClient(out, o, b)
-  if (kind === 'person' || kind === 'serviceaccount') {
+  if (kind === 'person' || kind === 'serviceaccount' || kind === 'control-plane') {
     const isTool = isToolOfPeople(out, clientAt, o)
     if (isTool || kind === 'person') o = put(out, o, labels.hand)
     // With such a tool an identity of the platform is in somebody's hands, and judged like any other.
-    o = put(out, o, !isTool && isOfPlatform(plainText(b, actor)) ? labels.ofPlatform : labels.notOfPlatform)
+    if (kind !== 'control-plane')
+      o = put(out, o, !isTool && isOfPlatform(plainText(b, actor)) ? labels.ofPlatform : labels.notOfPlatform)
   }
   const isStream = subresource !== '' && streams.has(subresource)
   if (isFinal(b, code, isStream)) o = put(out, o, labels.final)
@@ -210,16 +211,16 @@ function isUnauthenticated(b: Buffer): boolean {
 const toolsOfPeople =
   /^(?:kubectl|curl|wget|httpie|python-(?:requests|urllib|httpx)|postman|powershell|k9s|lens|kube-?hunter|peirates)/i
 
-/** Whether the member `client` that was just written names such a program. */
+/** Whether the member `client` that was just written names such a program. Most do not, and a byte or two tell. */
 function isToolOfPeople(out: Uint8Array, start: number, end: number): boolean {
   const at = start + labels.client.length
+  if (end <= at) return false
   const first = (out[at] ?? 0) | 0x20
-  // k, c, w, h, p, l: all others are told apart by one byte.
-  if (
-    end <= at ||
-    (first !== 0x6b && first !== 0x63 && first !== 0x77 && first !== 0x68 && first !== 0x70 && first !== 0x6c)
-  )
-    return false
+  if (first === 0x6b) {
+    // kubectl, kube-hunter, k9s; not kubelet, kube-controller-manager.
+    const fifth = (out[at + 4] ?? 0) | 0x20
+    if (fifth !== 0x63 && fifth !== 0x68 && out[at + 5] !== 0x68 && out[at + 1] !== 0x39) return false
+  } else if (first !== 0x63 && first !== 0x77 && first !== 0x68 && first !== 0x70 && first !== 0x6c) return false
   return toolsOfPeople.test(String.fromCharCode(...out.subarray(at, Math.min(end - 1, at + 64))))
 }
 
