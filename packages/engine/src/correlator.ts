@@ -69,7 +69,8 @@ export class Correlator {
   #idsKeys: string[] = []
   readonly #diffs = new Map<string, string>()
   readonly #accumulator = new Accumulator()
-  readonly #deferredMatcher: Matcher
+  /** Made when first wanted: a matcher takes time and memory, and most sessions never defer. */
+  #deferredMatcher: Matcher | null = null
   readonly #deferredWriter = new MatchWriter()
   readonly #managerJson: string
   readonly isLogtest: boolean
@@ -114,7 +115,6 @@ export class Correlator {
       accumulate: (event) => this.#accumulator.run(event),
       builtins: this.#builtins.decoders,
     }
-    this.#deferredMatcher = new Matcher(ruleset, options, this.decodeState)
   }
 
   /** Judges the events of a batch, numbered from `firstNumber` on, and appends their lines. */
@@ -279,6 +279,7 @@ export class Correlator {
     const timeMs = this.#timeMs()
     const writer = this.#deferredWriter
     writer.clear()
+    this.#deferredMatcher ??= new Matcher(this.#ruleset, this.#options, this.decodeState)
     this.#deferredMatcher.match(
       {
         queue: words[at + header.category] as number,
@@ -652,7 +653,7 @@ export class Correlator {
 
   /** Compliance of an SCA check: such events are always matched here, so the matcher still holds the event. */
   #ownCompliance(): [string, string[]][] {
-    return this.#bytes === this.#deferredWriter.bytes ? (this.#deferredMatcher.event.compliance ?? []) : []
+    return this.#bytes === this.#deferredWriter.bytes ? (this.#deferredMatcher?.event.compliance ?? []) : []
   }
 
   #writeText(sink: ByteSink, rule: Rule, number: number): void {
