@@ -41,6 +41,7 @@ function registry(over: Partial<RegistryOptions> = {}, nowMs = 0): AgentRegistry
       reviewToken: async (token) => (token === 'good' ? 'uid-1' : null),
       notice: ({ agentId, message }) => void notices.push(`${agentId ?? '-'} ${message.toString()}`),
       tell: () => {},
+      trouble: () => {},
       forget: (id) => void forgotten.push(id),
       changed: () => {},
       ...over,
@@ -196,6 +197,30 @@ test('client.keys changed by hand is taken over', async () => {
   expect(forgotten).toEqual([])
   expect(await enrolled(agents, { name: 'next' })).toMatchObject({ id: '008' })
   expect(readFileSync(join(home, 'etc/client.keys'), 'utf8')).toContain('not a line\n')
+})
+
+const occasions: readonly [says: string, act: (agents: AgentRegistry) => unknown][] = [
+  ['an enrolment that is refused', (agents) => agents.enrol("OSSEC A:'web' G:'nowhere'", '192.0.2.7', () => 0)],
+  ['a removal of nobody', (agents) => agents.remove(['099'], true, 0)],
+  ['an agent whose name is taken', (agents) => agents.add('db', 'any', 0)],
+  [
+    'an agent from elsewhere whose id is taken',
+    (agents) => agents.insert({ name: 'x1', ip: 'any', id: '7', key: null }, 0),
+  ],
+  [
+    'a local request that is refused',
+    (agents) =>
+      agents.addLocal({ name: 'db', ip: 'any', id: null, key: null, groups: null, keyHash: null, force: null }, 0),
+  ],
+  ['the look at the file', (agents) => agents.refreshKeys(0)],
+]
+test.each(occasions)('client.keys changed by hand is taken over by %s', async (_says, act) => {
+  const agents = registry()
+  const { key } = await enrolled(agents, { name: 'web' })
+  writeFileSync(join(home, 'etc/client.keys'), `001 web any ${key}\n007 db any ${'b'.repeat(64)}\n`)
+  await act(agents)
+  agents.refreshKeys(0)
+  expect([agents.byId('007')?.name, agents.rows.get('007')?.status]).toEqual(['db', 'never_connected'])
 })
 
 describe('the life of an agent', () => {

@@ -53,6 +53,8 @@ export interface RegistryOptions {
   readonly reviewToken: (token: string) => Promise<string | null>
   readonly notice: (notice: AgentNotice) => void
   readonly tell: (line: string, facts: Readonly<Record<string, unknown>>) => void
+  /** Told of files of groups that are not shared, or that agents would refuse. */
+  readonly trouble: (line: string) => void
   /** The agent is no longer enrolled, or has another key. */
   readonly forget: (id: string) => void
   /** Something that alerts show has changed. */
@@ -113,7 +115,7 @@ export class AgentRegistry implements AgentDirectory {
         multigroups: join(home, 'var/multigroups'),
         responses: responsesText(options.activeResponses),
       },
-      (line) => options.tell(line, {}),
+      options.trouble,
     )
     this.received = new CounterFiles(join(home, 'queue/rids'))
     this.#sync(nowMs)
@@ -247,7 +249,13 @@ export class AgentRegistry implements AgentDirectory {
 
   /** Reads client.keys again when somebody changed it. */
   refreshKeys(nowMs: number): void {
-    if (this.#keys.refresh()) this.#sync(nowMs)
+    this.#keys.refresh()
+    this.#catchUp(nowMs)
+  }
+
+  /** Takes over what client.keys has had since the last time, whoever has read it. */
+  #catchUp(nowMs: number): void {
+    if (this.#keys.reads !== this.#syncedReads) this.#sync(nowMs)
   }
 
   /** Answers an enrolment line. Nobody waits for another one's token: what must not mix, so that no two get one name, happens in one go. */
@@ -262,7 +270,7 @@ export class AgentRegistry implements AgentDirectory {
 
   /** Takes an agent in that did not ask itself; its name must be free. */
   add(name: string, ip: string, nowMs: number): KeyEntry | null {
-    this.#keys.refresh()
+    this.refreshKeys(nowMs)
     if ([...this.#keys.entries.values()].some((entry) => entry.name === name)) return null
     const idMin = Math.max(this.#keys.idMax, this.#state.idMax) + 1
     this.#state.idMax = idMin
@@ -281,7 +289,7 @@ export class AgentRegistry implements AgentDirectory {
     }: { readonly [member in 'id' | 'key']: string | null } & { readonly name: string; readonly ip: string },
     nowMs: number,
   ): { readonly id: string } | { readonly taken: 'id' | 'name' | 'ip' } {
-    this.#keys.refresh()
+    this.refreshKeys(nowMs)
     const { entries, idMax } = this.#keys
     const all = [...entries.values()]
     if (id !== null && all.some((entry) => Number(entry.id) === Number(id))) return { taken: 'id' }
@@ -300,7 +308,7 @@ export class AgentRegistry implements AgentDirectory {
     wanted: LocalRequest,
     nowMs: number,
   ): { readonly entry: KeyEntry } | { readonly refused: 'id' | 'name' | 'ip' | 'group' } {
-    this.#keys.refresh()
+    this.refreshKeys(nowMs)
     const { name, ip, id, key, groups, keyHash } = wanted
     const { policy, purges } = this.#options
     if (id !== null && [...this.#keys.entries.keys()].some((taken) => Number(taken) === Number(id)))
@@ -336,10 +344,10 @@ export class AgentRegistry implements AgentDirectory {
 
   /** Removes agents in one go; gives the ids of those that there were. */
   remove(ids: readonly string[], purges: boolean, nowMs: number): readonly string[] {
+    this.refreshKeys(nowMs)
     const rows = new Map(this.#state.rows)
     const removed = this.#keys.remove(ids, purges)
-    if (removed.length === 0) return removed
-    this.#sync(nowMs)
+    this.#catchUp(nowMs)
     for (const id of removed) {
       const row = rows.get(id)
       if (row === undefined) continue
@@ -403,7 +411,7 @@ export class AgentRegistry implements AgentDirectory {
     refuse: (reason: string) => EnrolmentOutcome,
   ): EnrolmentOutcome {
     const { policy, hostname, tell } = this.#options
-    this.#keys.refresh()
+    this.refreshKeys(nowMs)
     const decision = decideEnrolment(request, policy, {
       hostname,
       peer,

@@ -164,6 +164,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
         reviewToken: options.reviewToken ?? reviewerOf(home, auth.tokenReview),
         notice: ({ agentId, message }) => put(agentId === null ? 'internal' : 'agent', agentId ?? 'manager', message),
         tell: (line, details) => log.info(details, line),
+        trouble: (line) => log.warn(line),
         forget: (id) => {
           channel?.forget(id)
           // Another agent of this id, or the same one anew, tells all of its files again.
