@@ -1,14 +1,13 @@
 /** The API as a client sees it: log in with the printed password, find the alert of a posted event, be refused what is not allowed. */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { arrayOf, objectOf, textOf } from '../scripts/json-file.ts'
-import { sharedFolder } from '../scripts/repository.ts'
 import { startAgent } from './agent-process.ts'
 import { AuditSender } from './audit-sender.ts'
 import { type Checks, until } from './checks.ts'
+import { createEvent } from './create-event.ts'
 import { valueAt } from './home-files.ts'
 import { caOf, freePorts, type ManagerProcess, startManager, temporaryHome, tokenOf } from './manager-process.ts'
 
@@ -254,6 +253,77 @@ export async function run(checks: Checks): Promise<void> {
     assert.equal(unlinked.status, 200, unlinked.text)
     assert.equal((await reader.ask('GET', '/security/users')).status, 403)
   })
+  await checks.check('security rules give roles for what another system knows of somebody', async () => {
+    const given = 'Portal-password-1'
+    const made = await client.ask('POST', '/security/users', { username: 'portal', password: given, roles: [] })
+    const user = String(valueAt(itemOf(made.body), 'id'))
+    const basic = { authorization: `Basic ${Buffer.from(`portal:${given}`).toString('base64')}` }
+    const portal = new Client(ports.api, caOf(home))
+    const context = { name: 'Wim', auth: { teams: ['web', 'night'] } }
+    const runAs = () => portal.ask('POST', '/security/user/authenticate/run_as', context, basic)
+    assert.equal(valueAt((await runAs()).body, 'error'), 6004)
+    assert.equal((await client.ask('PUT', `/security/users/${user}/run_as?allow_run_as=true`)).status, 200)
+    const rule = await client.ask('POST', '/security/rules', { name: 'web-people', rule: { FIND: { teams: 'web' } } })
+    const ruleId = String(valueAt(itemOf(rule.body), 'id'))
+    assert.equal((await client.ask('POST', `/security/roles/2/rules?rule_ids=${ruleId}`)).status, 200)
+    portal.token = textOf(valueAt((await runAs()).body, 'data', 'token'))
+    assert.equal((await portal.ask('GET', '/rules?limit=1')).status, 200)
+    assert.equal((await portal.ask('GET', '/security/users')).status, 403)
+    assert.equal((await client.ask('DELETE', `/security/rules?rule_ids=${ruleId}`)).status, 200)
+    assert.equal((await portal.ask('GET', '/rules?limit=1')).status, 401)
+  })
+  await checks.check('a policy is for one agent alone, in searches too', async () => {
+    const give = async (name: string, id: string): Promise<Client> => {
+      const policy = { actions: ['search:read', 'agent:read'], resources: [`agent:id:${id}`], effect: 'allow' }
+      const put = await client.ask('POST', '/security/policies', { name, policy })
+      const role = await client.ask('POST', '/security/roles', { name })
+      const [policyId, roleId] = [put, role].map(({ body }) => Number(valueAt(itemOf(body), 'id')))
+      await client.ask('POST', `/security/roles/${roleId}/policies?policy_ids=${policyId}`)
+      const password = 'Narrow-password-1'
+      await client.ask('POST', '/security/users', { username: name, password, roles: [roleId] })
+      const narrow = new Client(ports.api, caOf(home))
+      assert.equal((await narrow.login(name, password)).status, 200)
+      return narrow
+    }
+    const total = async (who: Client, query = ''): Promise<unknown> => {
+      const { body, text } = await who.ask('POST', '/dogwatch/search', { from: 'now-1h', limit: 1, query })
+      return valueAt(body, 'data', 'total') ?? text
+    }
+    const [own, other] = [await give('of-manager', '000'), await give('of-nobody', '777')]
+    assert.equal(await total(own), await total(client, 'agent.id:000'))
+    assert.equal(await total(other), 0)
+    const listed = await own.ask('GET', '/agents?select=id')
+    assert.deepEqual(valueAt(listed.body, 'data', 'affected_items'), [{ id: '000' }])
+    assert.equal((await other.ask('GET', '/agents?agents_list=001')).status === 200, false)
+  })
+  await checks.check('events are sorted by level, and rules are measured over them', async () => {
+    const sorted = await client.ask('POST', '/dogwatch/search', { from: 'now-1h', sort: 'rule.level', limit: 50 })
+    const levels = arrayOf(valueAt(sorted.body, 'data', 'documents')).map((each) =>
+      Number(valueAt(each, 'source', 'rule', 'level')),
+    )
+    assert.deepEqual(
+      levels,
+      levels.toSorted((a, b) => b - a),
+    )
+    const profile = await client.ask('POST', '/dogwatch/profile', { from: 'now-1h' })
+    assert.equal(profile.status, 200, profile.text)
+    const hit = arrayOf(valueAt(profile.body, 'data', 'rows')).map(objectOf)
+    assert.ok(
+      hit.some(({ name, hits }) => name === '110003' && Number(hits) >= 1),
+      profile.text.slice(0, 500),
+    )
+  })
+  await checks.check('tokens last as long as is set, and all end with a change', async () => {
+    const put = await client.ask('PUT', '/security/config', { auth_token_exp_timeout: 120 })
+    assert.equal(put.status, 200, put.text)
+    assert.equal((await client.ask('GET', '/manager/info')).status, 401)
+    assert.equal((await client.login('admin', password)).status, 200)
+    const config = await client.ask('GET', '/security/config')
+    assert.equal(valueAt(itemOf(config.body), 'auth_token_exp_timeout'), 120)
+    assert.equal((await client.ask('DELETE', '/security/config')).status, 200)
+    assert.equal((await client.login('admin', password)).status, 200)
+    assert.equal((await reader.login('reader', 'Reader-password-1')).status, 200)
+  })
   await checks.check('what was done and refused is in the audit log', async () => {
     const { body } = await client.ask('GET', '/dogwatch/audit')
     const deeds = arrayOf(valueAt(body, 'data', 'affected_items')).map(objectOf)
@@ -400,25 +470,4 @@ function itemOf(body: unknown): unknown {
 
 function itemsOf(event: Buffer): unknown {
   return arrayOf(objectOf(JSON.parse(event.toString())).items)[0]
-}
-
-/** The acceptance event of the shared corpus where that is there, else one of the same kind. */
-function createEvent(): Buffer {
-  const shared = sharedFolder()
-  if (shared !== null) return readFileSync(join(shared, 'acceptance', 'k8s-create-deployment.json'))
-  const time = '2026-11-24T08:00:00.000000Z'
-  const item = {
-    level: 'Metadata',
-    auditID: randomUUID(),
-    stage: 'ResponseComplete',
-    requestURI: '/apis/apps/v1/namespaces/default/deployments?fieldManager=kubectl-create',
-    verb: 'create',
-    user: { username: 'jane', groups: ['system:authenticated'] },
-    userAgent: 'kubectl/v1.32.0 (linux/amd64) kubernetes',
-    objectRef: { resource: 'deployments', namespace: 'default', name: 'web', apiGroup: 'apps', apiVersion: 'v1' },
-    responseStatus: { metadata: {}, code: 201 },
-    requestReceivedTimestamp: time,
-    stageTimestamp: time,
-  }
-  return Buffer.from(JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: [item] }))
 }

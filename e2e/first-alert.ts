@@ -6,9 +6,9 @@ import { readFileSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { arrayOf, objectOf, textOf } from '../scripts/json-file.ts'
-import { sharedFolder } from '../scripts/repository.ts'
 import { AuditSender } from './audit-sender.ts'
 import { type Checks, messageOf, until } from './checks.ts'
+import { createEvent } from './create-event.ts'
 import { alertsFile, archivesFile, type Line, linesOf, valueAt, writeArchivingConfiguration } from './home-files.ts'
 import {
   caOf,
@@ -179,28 +179,6 @@ function assertAlert(alert: Line, body: Buffer, ruleId: string): void {
     assert.equal(valueAt(alert, 'data', 'objectRef', name), value, `objectRef.${name}`)
   }
   assert.equal(valueAt(alert, 'data', 'user', 'username'), valueAt(item, 'user', 'username'))
-}
-
-/** The acceptance event of the shared corpus where that is there, else one of the same kind. */
-function createEvent(): Buffer {
-  const shared = sharedFolder()
-  if (shared !== null) return readFileSync(join(shared, 'acceptance', 'k8s-create-deployment.json'))
-  const time = '2026-11-24T08:00:00.000000Z'
-  const item = {
-    level: 'Metadata',
-    auditID: randomUUID(),
-    stage: 'ResponseComplete',
-    requestURI: '/apis/apps/v1/namespaces/default/deployments?fieldManager=kubectl-create',
-    verb: 'create',
-    user: { username: 'jane', groups: ['system:authenticated'] },
-    sourceIPs: ['192.0.2.7'],
-    userAgent: 'kubectl/v1.32.0',
-    objectRef: { resource: 'deployments', namespace: 'default', name: 'web', apiGroup: 'apps', apiVersion: 'v1' },
-    responseStatus: { metadata: {}, code: 201 },
-    requestReceivedTimestamp: time,
-    stageTimestamp: time,
-  }
-  return Buffer.from(JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: [item] }))
 }
 
 /** The event with another verb and an identity of its own. */

@@ -54,9 +54,9 @@ const rowHeight = 30
 const narrowRowHeight = 54
 /** Widths in pixels by field; others take what is left. */
 const widths: Readonly<Record<string, string>> = {
-  'rule.level': '92px',
-  'rule.id': '84px',
-  'agent.id': '70px',
+  'rule.level': '118px',
+  'rule.id': '104px',
+  'agent.id': '108px',
   'rule.description': 'minmax(220px, 3fr)',
   full_log: 'minmax(260px, 4fr)',
 }
