@@ -3,7 +3,7 @@
  * kin), quoting, class names and case folding are all resolved here, so that what follows knows only sets, sequences,
  * repetitions and assertions. PCRE2 without options works on bytes, with ASCII meanings of \w, \d, \s, \b.
  *
- * What V8 cannot express (recursion, conditionals, \K, ...) is an error that says so, with the byte offset.
+ * What V8 cannot express (recursion, conditionals, ...) is an error that says so, with the byte offset.
  */
 import { allBytes, type ByteSet, complement, foldSet, notNewline, setOf, setWhere, union } from './byte-set.ts'
 import { type PatternError, patternLengthMax } from './contract.ts'
@@ -220,11 +220,11 @@ class Parser {
     }
   }
 
-  /** One item; null for what only changes options. */
+  /** One item; null for what only changes options, and for \K: it moves where the match is said to begin, which nobody asks for. */
   item(character: string, options: Options): Node | null {
     switch (character) {
       case '\\':
-        return this.escape(options)
+        return this.eat('\\K') ? null : this.escape(options)
       case '[':
         return this.characterClass(options)
       case '(':
@@ -448,8 +448,6 @@ class Parser {
         return this.anyOf(notNewline)
       case 'C':
         return { type: 'set', set: allBytes }
-      case 'K':
-        return this.fail('\\K is not supported', start)
       case 'X':
         return this.fail('\\X is not supported', start)
       case 'g':
