@@ -333,17 +333,32 @@ export function canTakeOver(alternative: OsregexAlternative): boolean {
 
 /** `tokens`: some token can take over from a token, which leaves `looping` up in places where nothing loops. */
 export function takeOvers(alternative: OsregexAlternative): 'none' | 'literals' | 'tokens' {
-  const { kinds, quantifiers, text } = alternative
-  let found: 'none' | 'literals' | 'tokens' = 'none'
+  if (firstTokenTakeOver(alternative) !== -1) return 'tokens'
+  const { kinds, text } = alternative
   for (let p = 0; p < text.length; p++) {
-    if (kinds[p] !== kindToken || (quantifiers[p] ?? quantifierNone) === quantifierNone) continue
-    let q = p + 3
-    if (kinds[q] === kindParen) q++
-    const kind = kinds[q] ?? kindEnd
-    if (kind === kindEnd) continue
-    if (kind === kindToken) {
-      if (meet(alternative, p, q)) return 'tokens'
-    } else if (literalFits(alternative, p, q)) found = 'literals'
+    const q = isRun(alternative, p) ? behindRun(alternative, p) : -1
+    if (q !== -1 && kinds[q] !== kindToken && (kinds[q] ?? kindEnd) !== kindEnd && literalFits(alternative, p, q))
+      return 'literals'
   }
-  return found
+  return 'none'
+}
+
+/** Place of the first quantified token that a token can take over from; -1 when there is none. */
+export function firstTokenTakeOver(alternative: OsregexAlternative): number {
+  const { kinds, text } = alternative
+  for (let p = 0; p < text.length; p++) {
+    if (!isRun(alternative, p)) continue
+    const q = behindRun(alternative, p)
+    if (kinds[q] === kindToken && meet(alternative, p, q)) return p
+  }
+  return -1
+}
+
+function isRun({ kinds, quantifiers }: OsregexAlternative, p: number): boolean {
+  return kinds[p] === kindToken && (quantifiers[p] ?? quantifierNone) !== quantifierNone
+}
+
+/** Place of what stands behind a quantified token and a parenthesis that follows it. */
+function behindRun({ kinds }: OsregexAlternative, p: number): number {
+  return kinds[p + 3] === kindParen ? p + 4 : p + 3
 }

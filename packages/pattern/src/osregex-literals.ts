@@ -112,7 +112,7 @@ function runsOf(alternative: OsregexAlternative, onlyLeading = false): readonly 
  * Where the literals end that every match consumes when `looping` can be up anywhere: behind the last one, unless it is all that stands behind a last
  * token without a quantifier, for the scan takes that for the quantifier and passes over both.
  */
-function looseEnd({ text, kinds, quantifiers }: OsregexAlternative): number {
+export function looseEnd({ text, kinds, quantifiers }: OsregexAlternative): number {
   const end = text.length
   const isTakenForQuantifier =
     kinds[end - 1] === kindLiteral && kinds[end - 3] === kindToken && quantifiers[end - 3] === quantifierNone

@@ -66,7 +66,9 @@ type Ending =
 
 /** Longest subject for an alternative that may make V8 read on to the end from each place where a match could begin, and for one that begins in one place. */
 const unanchoredLengthMax = 1024
-const anchoredLengthMax = 2048
+const anchoredLengthMax = 4096
+/** So many items of one byte at the front make places where a match could begin as rare as an anchor does, as far as time goes. */
+const selectiveLengthMin = 4
 
 /** One alternative as V8 runs it. */
 export class NativeAlternative {
@@ -293,7 +295,9 @@ function emit({ anchoredStart, anchoredEnd }: OsregexAlternative, { items, close
 /** Without gaps a run that gives bytes back finds nothing to do with them, so from one start V8 reads each byte a bounded number of times. */
 function lengthMaxOf(anchoredStart: boolean, items: readonly Item[]): number {
   const isLinear = items.every(({ repeat }) => repeat === 'one') || (anchoredStart && !items.some(({ gap }) => gap))
-  return isLinear ? Number.POSITIVE_INFINITY : anchoredStart ? anchoredLengthMax : unanchoredLengthMax
+  if (isLinear) return Number.POSITIVE_INFINITY
+  const front = items.findIndex(({ repeat }) => repeat !== 'one')
+  return anchoredStart || front >= selectiveLengthMin ? anchoredLengthMax : unanchoredLengthMax
 }
 
 /**

@@ -1,10 +1,10 @@
 /**
  * A quick native test that every match of an osregex passes: the scan of engine.md 6.4 consumes a gapless run of bytes, each fitting an item of the
  * pattern in order, so a piece of the pattern, read as an ordinary regular expression, must match too. It may also match where the osregex does not. What may be
- * left over at the subject's end is no part of the piece; and where a token may take over from a token, tokens are passed over without a byte, so there is none.
+ * left over at the subject's end is no part of the piece; and once a token has taken over from a token, tokens are passed over without a byte, so the piece ends there.
  */
-import { takeOvers } from './osregex-code.ts'
-import { firmEnd } from './osregex-literals.ts'
+import { firstTokenTakeOver } from './osregex-code.ts'
+import { firmEnd, looseEnd } from './osregex-literals.ts'
 import {
   kindLiteral,
   kindParen,
@@ -48,8 +48,10 @@ export function supersetOf(alternatives: readonly OsregexAlternative[]): RegExp 
 
 function pieceOf(alternative: OsregexAlternative): string | null {
   const { anchoredStart, kinds, quantifiers, values } = alternative
-  if (takeOvers(alternative) === 'tokens') return null
-  const end = firmEnd(alternative)
+  // From an anchored start nothing is passed over before a token takes over; another start may bring the flag along.
+  const loose = firstTokenTakeOver(alternative)
+  if (loose !== -1 && !anchoredStart) return null
+  const end = loose === -1 ? firmEnd(alternative) : Math.min(loose, looseEnd(alternative))
   let piece = ''
   let kept = ''
   let fixed = 0
