@@ -412,6 +412,16 @@ describe('what a pod may do on its node', () => {
     ['a job', ask('create', 'batch:jobs', { body: workload({}) }), 'T1053.007'],
   ])
   check([
+    [
+      'what is only tried out',
+      [
+        ask('create', ':pods', { uri: '/api/v1/namespaces/shop/pods?dryRun=All', body: pod(privileged) }),
+        ask('delete', 'networking.k8s.io:networkpolicies', {
+          uri: '/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/x?dryRun=All',
+        }),
+      ],
+      null,
+    ],
     ['an ordinary pod', ask('create', ':pods', { body: pod({}) }), null],
     ['an ordinary deployment', ask('create', 'apps:deployments', { body: workload({}) }), null],
     [
@@ -861,6 +871,12 @@ describe('secrets and tokens', () => {
     ask(verb, ':secrets', { namespace: null, name: null, uri: `/api/v1/secrets${query}`, ...told })
   check([
     ['all secrets', all('list', ''), 'T1552.007'],
+    ['all secrets, as if it were tried out', all('list', '?dryRun=All'), 'T1552.007'],
+    [
+      'a token, as if it were tried out',
+      ask('create', ':serviceaccounts/token', { uri: '/api/v1/namespaces/shop/serviceaccounts/web/token?dryRun=All' }),
+      'T1550.001',
+    ],
     ['all secrets, in parts', all('list', '?limit=500'), 'T1552.007'],
     ['all secrets, by a watch', all('watch', '?watch=true'), 'T1552.007'],
     ['all secrets, by a stolen token', all('list', '?limit=500', { user: stolen }), 'T1552.007'],
@@ -1412,6 +1428,11 @@ describe('who may ask at all', () => {
   check([
     ['a stranger who lists pods', ask('list', ':pods', stranger), 'T1078.001'],
     ['a guest in the group of strangers', ask('list', ':pods', { ...stranger, user: 'guest' }), 'T1078.001'],
+    [
+      'a stranger who tries a pod out',
+      ask('create', ':pods', { ...stranger, uri: '/api/v1/namespaces/shop/pods?dryRun=All', body: pod({}) }),
+      'T1610',
+    ],
     ['a stranger who starts a pod', ask('create', ':pods', { ...stranger, body: pod({}) }), 'T1610'],
     ['a stranger who starts a daemon set', ask('create', 'apps:daemonsets', stranger), 'T1610'],
     ['a stranger who may not start a pod', ask('create', ':pods', { ...stranger, code: 403 }), 'T1610'],

@@ -142,9 +142,23 @@ describe('outcomes', () => {
       'allowed',
       'true',
     ],
+    ['a read stays one', '"responseStatus":{"code":200},"requestURI":"/api/v1/secrets?dryRun=All"', 'allowed', 'true'],
     ['nothing known is nothing said', '"responseStatus":{}', undefined, undefined],
     ['a code that is none is nothing', '"responseStatus":{"code":"200"}', undefined, undefined],
   ]
+  test.each([
+    ['/api/v1/namespaces/a/pods?dryRun=All&fieldManager=x', 'create', 'rehearsed'],
+    ['/api/v1/namespaces/a/pods/x?fieldManager=x&dryRun=All', 'patch', 'rehearsed'],
+    ['/api/v1/namespaces/a/pods/x?fieldManager=x\\u0026dryRun=All', 'patch', 'rehearsed'],
+    ['/api/v1/namespaces/a/pods?dryRun=Allx', 'create', 'allowed'],
+    ['/api/v1/namespaces/a/pods?x=dryRun=All', 'create', 'allowed'],
+    ['/api/v1/namespaces/a/pods/x/exec?command=dryRun=All&dryRun=All', 'create', 'allowed'],
+  ])('%s, %s: %s', (uri, verb, outcome) => {
+    const sub = uri.includes('/exec') ? ',"subresource":"exec"' : ''
+    const event = `{"verb":"${verb}","user":{"username":"a"},"objectRef":{"resource":"pods"${sub}},"responseStatus":{"code":201},"requestURI":"${uri}"}`
+    const text = splitBody(Buffer.from(event), { cluster: 'c' }).events[0]?.text ?? ''
+    expect(JSON.parse(text).kubernetes.outcome).toBe(outcome)
+  })
   test.each(cases)('%s', (_, members, outcome, allowed) => {
     const text = splitBody(Buffer.from(`{"verb":"get",${members}}`), { cluster: 'c' }).events[0]?.text ?? ''
     expect([JSON.parse(text).kubernetes.outcome, JSON.parse(text).kubernetes.allowed]).toEqual([outcome, allowed])

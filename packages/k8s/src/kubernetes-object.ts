@@ -5,7 +5,7 @@
  *
  * Members, in this order, each a string unless said otherwise, left out when there is nothing to say:
  * `cluster`; `actor` (whom the request acts as), `impersonator` (who authenticated, if another), `actorKind`; `verb`, `resource` (with
- * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed), `code`; `sourceIP` (the last, the only
+ * `/subresource`), `namespace`, `name`; `allowed` (true, false), `outcome` (allowed, refused, failed, rehearsed: a dry run), `code`; `sourceIP` (the last, the only
  * one that nobody can forge), `sourceScope` (public), `client` (product of the user agent), `hand` (person: a person's account, or the credentials
  * of a service account or of the control plane in a tool that people use), `platform` (true for an add-on's or component's identity in its own program, false for all other
  * persons and service accounts); `final` (true when this event stands for its request); `command`, `request` (same for all stages of one request; streams only); `name` also from the response of a generateName;
@@ -45,6 +45,7 @@ const labels = {
   allowed: bytesOf(', "allowed": "true", "outcome": "allowed"'),
   refused: bytesOf(', "allowed": "false", "outcome": "refused"'),
   failed: bytesOf(', "allowed": "false", "outcome": "failed"'),
+  rehearsed: bytesOf(', "allowed": "true", "outcome": "rehearsed"'),
   code: bytesOf(', "code": "'),
   sourceIP: bytesOf(', "sourceIP": '),
   publicScope: bytesOf(', "sourceScope": "public"'),
@@ -131,6 +132,13 @@ function outcomeLabel(decision: number, code: number): Uint8Array | null {
   return null
 }
 
+const writeVerbs: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
+
+/** A write that the API server only tries out (`dryRun=All`, as kubectl diff does): nothing is stored. Reads ignore that parameter. */
+function isRehearsal(b: Buffer): boolean {
+  return writeVerbs.has(raw(b, member.verb)) && /[?&]dryRun=All(?:&|$)/.test(plainText(b, member.requestURI))
+}
+
 /** Streaming subresources: their first sign is ResponseStarted, and the session may stay open for days. */
 const streams: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy'])
 
@@ -163,7 +171,9 @@ export function putKubernetes(b: Buffer, out: Uint8Array, o: number, around: Sur
   }
   o = putText(out, o, b, labels.namespace, member.namespace)
   o = putText(out, o, b, labels.name, member.name)
-  const outcome = outcomeLabel(decisionOf(b), code)
+  let outcome = outcomeLabel(decisionOf(b), code)
+  if (outcome === labels.allowed && subresource === '' && kind !== 'anonymous' && isRehearsal(b))
+    outcome = labels.rehearsed
   if (outcome !== null) o = put(out, o, outcome)
   if (code >= 0) {
     o = copy(out, put(out, o, labels.code), b, starts[member.code] ?? 0, ends[member.code] ?? 0)
