@@ -4,11 +4,12 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfiguration } from '@dogwatch/config'
-import { keyHash } from '@dogwatch/protocol'
+import { isAgentName, keyHash } from '@dogwatch/protocol'
+import fc from 'fast-check'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Agents, startAgents } from './agents.ts'
-import { localSocketPath } from './agents-local.ts'
+import { answerLocal, type LocalAgents, localSocketPath } from './agents-local.ts'
 import { layOutHome } from './home-layout.ts'
 
 let home = ''
@@ -150,6 +151,60 @@ describe('what cannot be done has its code', () => {
     await start()
     expect(await ask(framed('{'))).toMatchObject([{ error: 9002 }])
   })
+})
+
+test('any request has an answer, and only whole ones reach the agents', () => {
+  const taken: string[] = []
+  const entry = { id: '001', name: 'web', ip: 'any', key }
+  const registry: LocalAgents = {
+    addLocal: ({ name }) => {
+      taken.push(name)
+      return { entry }
+    },
+    keyOf: () => entry,
+    remove: (ids) => ids,
+  }
+  const word = fc.constantFrom('add', 'get', 'remove', 'web', 'any', '001', '__proto__', '10.0.0.1', '1h', '')
+  const name = fc.constantFrom(
+    'function',
+    'arguments',
+    'name',
+    'ip',
+    'id',
+    'key',
+    'groups',
+    'force',
+    'enabled',
+    'disconnected_time',
+    'value',
+    'after_registration_time',
+    '__proto__',
+  )
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      word,
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.dictionary(name, tie('tree'), { maxKeys: 8 }),
+    ),
+  }))
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        tree.map((value) => JSON.stringify(value)),
+        fc.string(),
+      ),
+      fc.boolean(),
+      (text, purges) => {
+        const answer = answerLocal(registry, purges, text, 0)
+        expect('data' in answer ? answer.error : answer.error >= 9001 && answer.error <= 9015).toBe(
+          'data' in answer ? 0 : true,
+        )
+      },
+    ),
+    { numRuns: 500 },
+  )
+  expect(taken.every((one) => isAgentName(one))).toBe(true)
 })
 
 test('by force it takes the place of one that never came, but not of one whose key is still good', async () => {

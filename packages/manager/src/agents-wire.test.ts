@@ -97,6 +97,7 @@ async function tcp(port: number) {
     payloads: () => messages().map(payloadOf),
     bytes: () => bytes,
     isClosed: () => isClosed,
+    pause: () => void socket.pause(),
   }
 }
 
@@ -476,6 +477,21 @@ test('what the desk says goes to the agent as it stands in the protocol', async 
     agent.send(sealed(`#!-req ${request.split(' ')[1]} ${answer}`))
     expect(await asked).toEqual({ text: Buffer.from(answer, 'latin1').toString('utf8') })
   }
+})
+
+test('an agent that reads nothing any more is given up, and who has asked it hears of it', async () => {
+  const agent = await connected()
+  agent.pause()
+  // More than the system takes for it, and more than may wait here.
+  const asked = Array.from({ length: 400 }, () =>
+    agents?.desk?.ask('001', 'agent', randomBytes(40_000).toString('base64')),
+  )
+  await until(() => agents?.figures().channel?.refused.slow_reader === 1)
+  const answers = await Promise.all(asked)
+  expect(new Set(answers.map((answer) => JSON.stringify(answer)))).toEqual(
+    new Set(['{"problem":"agent 001 went away"}', '{"problem":"agent 001 is not connected"}']),
+  )
+  expect(agents?.figures().channel).toMatchObject({ connected: 0 })
 })
 
 test('several questions at once have numbers of their own, and each its answer, whatever the order', async () => {
