@@ -41,19 +41,23 @@ describe('golden events', () => {
   })
 })
 
-describe('every condition is needed: without it a near miss fires', () => {
-  const text = readFileSync(join(rulesetDir, 'rules', detectionsFile), 'latin1')
+describe.each([
+  [detectionsFile, cases],
+  [activityFile, goldenCases(activityFile)],
+])('every condition is needed in %s: without it a near miss fires', (file, golden) => {
+  const withActivity = file === activityFile
+  const text = readFileSync(join(rulesetDir, 'rules', file), 'latin1')
   const blocks = [...text.matchAll(/ {2}<rule id="(\d+)"[\s\S]*?<\/rule>/g)].map(([block, id]) => ({
     id: Number(id),
     block,
   }))
-  const tested = blocks.filter(({ id }) => cases.some(({ rule }) => rule === id))
+  const tested = blocks.filter(({ id }) => golden.some(({ rule }) => rule === id))
   test.each(tested.map(({ id, block }) => [id, block] as const))('rule %i', (id, block) => {
-    const near = cases.filter(({ rule, expect: wanted }) => rule === id && 'not' in wanted)
+    const near = golden.filter(({ rule, expect: wanted }) => rule === id && 'not' in wanted)
     const conditions = block.match(/ *<(?:field|list|same_field|different_field|regex)\b.*\n| *<if_fts \/>\n/g) ?? []
     const unproven = conditions.filter((condition) => {
       const changed = text.replace(block, () => block.replace(condition, () => ''))
-      const without = compiled(productSources({ rules: new Map([[detectionsFile, changed]]) }))
+      const without = compiled(productSources({ withActivity, rules: new Map([[file, changed]]) }))
       return !near.some(({ format, log }) => lastRule(without, format, log) === id)
     })
     expect(unproven).toEqual([])
