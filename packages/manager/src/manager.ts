@@ -11,7 +11,7 @@ import type { Configuration, RulesetFiles } from '@dogwatch/config'
 import { createWebhookReceiver, type WebhookCluster, type WebhookReceiver, type WebhookTls } from '@dogwatch/inputs'
 import { type Pipeline, startPipeline } from '@dogwatch/pipeline'
 import { eventPayload } from '@dogwatch/protocol'
-import { formatProblem, gatherProblems, type Problem } from '@dogwatch/schema'
+import { formatProblem, type Problem } from '@dogwatch/schema'
 import { type StoreProcess, startStoreProcess } from '@dogwatch/store'
 import { type Agents, startAgents } from './agents.ts'
 import { type ApiPart, startApi } from './api-part.ts'
@@ -33,6 +33,7 @@ import { slot } from './slot.ts'
 import { explainStartError } from './start-trouble.ts'
 import { StartFailure, type Step, type StepFailure, startSteps } from './steps.ts'
 import { storeMetrics, storeSettings } from './store-part.ts'
+import { tellOnce } from './told-problems.ts'
 
 export interface ManagerOptions {
   readonly home: string
@@ -98,23 +99,16 @@ export async function startManager({ home, flags, isTerminal, logLevel }: Manage
   let phase: 'starting' | 'running' | 'stopping' = 'starting'
   let pipelineTrouble: string | null = null
 
-  /** Warnings of the ruleset in use: the next reload tells only what is new. */
-  let told = new Set<string>()
+  /** Warnings of the configuration and the ruleset in use. */
+  let told: ReadonlySet<string> = new Set()
   const tell = (problems: readonly Problem[]): void => {
     const { log } = openedLog.value
-    const before = told
-    const now = new Set<string>()
-    for (const problem of gatherProblems(problems)) {
-      const line = formatProblem(problem)
-      if (problem.severity === 'error') log.error(line)
-      else {
-        if (!before.has(line)) log.warn(line)
-        now.add(line)
-      }
-    }
-    told = phase === 'starting' ? new Set([...before, ...now]) : now
-    const again = [...now].filter((line) => before.has(line)).length
-    if (again > 0) log.info({ warnings: again }, 'warnings that were told before still hold')
+    const { errors, warnings, againCount, holding } = tellOnce(problems, told)
+    for (const line of errors) log.error(line)
+    for (const line of warnings) log.warn(line)
+    if (againCount > 0) log.info({ warnings: againCount }, 'warnings that were told before still hold')
+    // While starting, each part tells its own; a reload tells all at once.
+    told = phase === 'starting' ? told.union(holding) : holding
   }
   const notReady = (): string[] => [
     ...(phase === 'running' ? [] : [phase]),
