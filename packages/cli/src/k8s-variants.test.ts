@@ -986,6 +986,24 @@ describe('secrets and tokens', () => {
       null,
     ],
     [
+      'the keys of the dashboard',
+      ask('get', ':secrets', {
+        user: 'system:serviceaccount:kubernetes-dashboard:kubernetes-dashboard',
+        agent: 'dashboard/v2.7.0',
+        namespace: 'kubernetes-dashboard',
+      }),
+      null,
+    ],
+    [
+      'the secrets of Argo CD',
+      ask('list', ':secrets', {
+        user: 'system:serviceaccount:argocd:argocd-notifications-controller',
+        agent: 'argocd-notifications/v2',
+        namespace: 'argocd',
+      }),
+      null,
+    ],
+    [
       'a release of Helm',
       [
         ask('list', ':secrets', {

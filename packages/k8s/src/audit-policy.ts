@@ -88,6 +88,15 @@ function rules({ configMapBodies }: PolicyOptions): PolicyRule[] {
       resources: [nodes/status, pods/status]`,
     },
     {
+      why: 'What kubelets ask about those who come to them directly: the only trace of a request that goes past the API server.',
+      yaml: `- level: Request
+  userGroups: [system:nodes]
+  verbs: [create]
+  resources:
+    - group: authorization.k8s.io
+      resources: [subjectaccessreviews]`,
+    },
+    {
       why: 'Sessions into containers and through the API server to nodes. They have no body: command and target are in the URL.',
       yaml: `- level: RequestResponse
   resources:
