@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileBeginPayload, fileEndPayload, keyLine, mergeFiles } from '@dogwatch/protocol'
+import { fileBeginPayload, fileEndPayload, keyLine, mergeFiles, requestPayload } from '@dogwatch/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Agent, startAgent } from './agent.ts'
 import { type LinkOptions, ManagerLink } from './link/manager-link.ts'
@@ -52,6 +52,12 @@ test('a log line and a changed file reach the manager, and the spool empties', a
   await until(() =>
     expect(manager.events.some((event) => event.startsWith('8:syscheck:{"type":"scan_end"'))).toBe(true),
   )
+  manager.say(requestPayload('1f', 'logcollector', Buffer.from('getstate')))
+  await until(() => expect(manager.answers).toHaveLength(1))
+  const { files } = JSON.parse(manager.answers[0] ?? '').data.global
+  expect(files).toEqual([
+    { location: `${home}/logs/auth.log`, events: 1, bytes: 32, targets: [{ name: 'agent', drops: 0 }] },
+  ])
   await until(() =>
     expect(agent?.status).toMatchObject({ connection: { state: 'connected' }, spool: { waiting: 0 }, id: '001' }),
   )

@@ -511,7 +511,8 @@ export class Agent {
     if (control.kind === 'sync' && control.component === 'fim_file') this.#fim?.onSync(control.command, control.data)
     if (control.kind !== 'request') return null
     const command = control.command.toString('latin1').trim()
-    const asked = answerRequest(control.target, command, this.#conf, this.status)
+    const logs = this.#logs?.state(Date.now()) ?? null
+    const asked = answerRequest(control.target, command, { conf: this.#conf, status: this.status, logs })
     if (asked.does === 'scan') this.#fim?.scanSoon()
     if (asked.does === 'reload') {
       this.#options.tell('info', 'the manager has the configuration read anew')

@@ -7,6 +7,7 @@ import type { AgentConf } from './conf/agent-conf.ts'
 import type { FimConfig, WatchedPath } from './fim/options.ts'
 import { checkBit } from './fim/options.ts'
 import type { LogSource } from './logs/config.ts'
+import type { LogPeriod } from './logs/log-counts.ts'
 import type { AgentStatus } from './status.ts'
 
 export interface Asked {
@@ -18,11 +19,19 @@ export interface Asked {
 /** Bytes that one answer may have: it travels in one message. */
 const answerLengthMax = 60_000
 
+/** What answers are made of. */
+export interface Answerable {
+  readonly conf: AgentConf
+  readonly status: AgentStatus
+  /** How much each log has brought; null when none is read. */
+  readonly logs: { readonly global: LogPeriod; readonly interval: LogPeriod } | null
+}
+
 /** Answers a request; a target or command that is not known is an error in Wazuh's words. */
-export function answerRequest(target: string, command: string, conf: AgentConf, status: AgentStatus): Asked {
+export function answerRequest(target: string, command: string, { conf, status, logs }: Answerable): Asked {
   const say = (value: unknown, prefix = 'ok '): Asked => {
     const answer = `${prefix}${JSON.stringify(value)}`
-    return answer.length <= answerLengthMax
+    return Buffer.byteLength(answer) <= answerLengthMax
       ? { answer, does: 'nothing' }
       : { answer: 'err The answer is too long', does: 'nothing' }
   }
@@ -36,8 +45,14 @@ export function answerRequest(target: string, command: string, conf: AgentConf, 
     case 'agent getconfig client':
       return say({ client: clientOf(conf) })
     case 'agent getconfig buffer':
+      // The spool is bounded by bytes; `queue_size` is how many messages of the usual length it holds.
       return say({
-        buffer: { disabled: yesNo(conf.epsMax === 0), spool_size: conf.spoolMax, events_per_second: conf.epsMax },
+        buffer: {
+          disabled: yesNo(conf.epsMax === 0),
+          queue_size: Math.floor(conf.spoolMax / messageLength),
+          spool_size: conf.spoolMax,
+          events_per_second: conf.epsMax,
+        },
       })
     case 'agent getconfig labels':
       return say({
@@ -49,17 +64,27 @@ export function answerRequest(target: string, command: string, conf: AgentConf, 
       return say({ 'active-response': { disabled: 'yes' } })
     case 'logcollector getconfig localfile':
       return say({ localfile: conf.sources.map(localfileOf) })
+    case 'logcollector getconfig socket':
+      return say({ socket: [{ name: 'agent' }] })
     case 'logcollector getstate':
-      return say(
-        { error: 0, data: { global: { files: status.logs?.files.map((location) => ({ location })) ?? [] } } },
-        '',
-      )
+      return say({ error: 0, data: logs === null ? {} : fittingState(logs) }, '')
+    case 'wmodules getconfig wmodules':
+      return say({ wmodules: [] })
+    case 'syscheck getconfig rootcheck':
+      return say({ rootcheck: { disabled: 'yes' } })
+    case 'com getconfig logging':
+      return say({ logging: { plain: 'yes', json: 'no' } })
     case 'syscheck getconfig syscheck':
       return say({ syscheck: syscheckOf(conf.syscheck) })
     default:
       return { answer: 'err No such file or directory', does: 'nothing' }
   }
 }
+
+/** Bytes of an ordinary message. */
+const messageLength = 256
+/** What stands around the state of the logs in an answer, bytes at most. */
+const answerFrame = 100
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no')
 /** `2026-11-24 10:00:00`; '' for a time that has not been. */
@@ -68,8 +93,11 @@ const timeText = (iso: string | null): string => (iso === null ? '' : iso.slice(
 function clientOf(conf: AgentConf): Record<string, unknown> {
   const { enrollment } = conf
   return {
+    ...(conf.profiles.length === 0 ? {} : { 'config-profile': conf.profiles.join(',') }),
     notify_time: conf.notifyTimeS,
     'time-reconnect': conf.reconnectTimeS,
+    force_reconnect_interval: 0,
+    ip_update_interval: 0,
     auto_restart: 'yes',
     remote_conf: 'yes',
     crypto_method: 'aes',
@@ -83,8 +111,10 @@ function clientOf(conf: AgentConf): Record<string, unknown> {
     })),
     enrollment: {
       enabled: yesNo(enrollment.enabled),
+      delay_after_enrollment: 0,
       port: enrollment.port,
       authorization_pass_path: enrollment.passwordPath,
+      auto_method: 'no',
       ...(enrollment.agentName === '' ? {} : { agent_name: enrollment.agentName }),
       ...(enrollment.groups.length === 0 ? {} : { groups: enrollment.groups.join(',') }),
     },
@@ -101,6 +131,32 @@ function stateOf({ connection, counts, spool }: AgentStatus): Record<string, unk
     msg_buffer: spool.waiting,
     buffer_enabled: true,
   }
+}
+
+/** As many places as fit into one message. */
+function fittingState(logs: NonNullable<Answerable['logs']>): Record<string, unknown> {
+  let placesMax = logs.global.files.size
+  let state = logStateOf(logs, placesMax)
+  while (placesMax > 0 && Buffer.byteLength(JSON.stringify(state)) > answerLengthMax - answerFrame) {
+    placesMax = Math.floor(placesMax / 2)
+    state = logStateOf(logs, placesMax)
+  }
+  return state
+}
+
+/** Those that brought most come first, so that what is left out for want of room brought least. */
+function logStateOf({ global, interval }: NonNullable<Answerable['logs']>, placesMax: number): Record<string, unknown> {
+  const places = [...global.files].sort(([, a], [, b]) => b.bytes - a.bytes).slice(0, placesMax)
+  const periodOf = ({ startMs, endMs, files }: LogPeriod): Record<string, unknown> => ({
+    start: timeText(new Date(startMs).toISOString()),
+    end: timeText(new Date(endMs).toISOString()),
+    files: places.map(([location]) => ({
+      location,
+      ...(files.get(location) ?? { events: 0, bytes: 0 }),
+      targets: [{ name: 'agent', drops: 0 }],
+    })),
+  })
+  return { global: periodOf(global), interval: periodOf(interval) }
 }
 
 function localfileOf(source: LogSource): Record<string, unknown> {

@@ -48,6 +48,8 @@ export interface AgentConf {
   readonly retryS: number
   /** What the manager adds to this agent's alerts. */
   readonly labels: readonly AgentLabel[]
+  /** `<config-profile>`: parts of the shared file that are meant for one of these are for this agent. */
+  readonly profiles: readonly string[]
   /** Seconds between keep-alives. */
   readonly notifyTimeS: number
   /** Seconds without an answer before another connection is tried. */

@@ -24,6 +24,8 @@ export const testEntry: KeyEntry = { id: '001', name: 'node', ip: 'any', key: 'a
 
 export class TestManager {
   readonly events: string[] = []
+  /** Answers to what was asked. */
+  readonly answers: string[] = []
   /** Set to no to stay silent. */
   acknowledges = true
   /** As a manager of ours: takes each number of a spool once, and says how far it is. */
@@ -103,6 +105,7 @@ export class TestManager {
       return
     }
     const control = parseAgentControl(payload)
+    if (control.kind === 'response') this.answers.push(control.data.toString())
     if (this.asksFirst) {
       if (control.kind === 'startup') {
         this.say(ackPayload)

@@ -15,6 +15,7 @@ import { type LogDrops, makeAssembler, noDrops } from './assemble.ts'
 import { runCommand } from './command.ts'
 import { type CommandSource, eventLengthMax, type FileSource, type JournalSource, type LogSource } from './config.ts'
 import { Journal, journalMessage } from './journal.ts'
+import { LogCounts, type LogPeriod } from './log-counts.ts'
 import { fillTemplate } from './out-format.ts'
 import { type Position, Positions } from './positions.ts'
 import { strftime } from './strftime.ts'
@@ -49,6 +50,7 @@ export class LogCollector {
   readonly #timers: NodeJS.Timeout[] = []
   readonly #journals: Journal[] = []
   readonly #failing = new Set<string>()
+  readonly #counts = new LogCounts(Date.now())
   #polling: Promise<void> = Promise.resolve()
   #expandedMs = Number.NEGATIVE_INFINITY
   #savedMs = 0
@@ -76,6 +78,11 @@ export class LogCollector {
   /** Files that are read now. */
   get files(): readonly string[] {
     return [...this.#tails.keys()].map(shownText)
+  }
+
+  /** How much each place has brought; a file counts from when it is read. */
+  state(nowMs: number): { readonly global: LogPeriod; readonly interval: LogPeriod } {
+    return this.#counts.state(this.files, nowMs)
   }
 
   async stop(): Promise<void> {
@@ -182,6 +189,7 @@ export class LogCollector {
       if (wanted.has(path)) continue
       tail.close()
       this.#tails.delete(path)
+      this.#counts.forget(shownText(path))
     }
     this.#positions.keepOnly(new Set([...wanted, cursorPath]))
   }
@@ -220,7 +228,11 @@ export class LogCollector {
     }
     const parts = { log: event, location, hostname: hostname(), hostIp: ownAddress(), time: new Date() }
     const text = outFormat === null ? event : fillTemplate(outFormat, parts).slice(0, eventLengthMax)
-    if (text !== '') await this.#options.send('1', shownText(location), Buffer.from(text, 'latin1'))
+    if (text === '') return
+    const place = shownText(location)
+    const message = Buffer.from(text, 'latin1')
+    await this.#options.send('1', place, message)
+    this.#counts.add(place, message.length, Date.now())
   }
 
   #startCommand(source: CommandSource): void {
