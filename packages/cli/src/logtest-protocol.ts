@@ -84,7 +84,9 @@ export class LogtestProtocol {
       return refusal(new Refused(protocolErrors.notJson, 'the request is not JSON'))
     }
     this.#dropIdle()
-    const answer = this.#answer(request, () => eventBytes(bytes))
+    const readEvent = (): string =>
+      eventText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice(), ['parameters', 'event'])
+    const answer = this.#answer(request, readEvent)
     return answer instanceof Refused ? refusal(answer) : `{"error":0,"data":${answer}}`
   }
 
@@ -190,13 +192,13 @@ export const latin1 = (text: string): string => Buffer.from(text, 'utf8').toStri
 export const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
 
 /**
- * The event of a request as bytes: a text as it is, an object printed compactly. Read by the engine's reader, since the language's own would reorder and
- * merge keys, and print numbers otherwise. Empty where that reader finds none.
+ * The event of a request, one code unit per byte as the request is: a text as it is, an object printed compactly. Read by the engine's reader, since the
+ * language's own would reorder and merge keys, and print numbers otherwise. Empty where that reader finds none.
  */
-function eventBytes(bytes: Uint8Array): string {
-  const reader = new JsonReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice())
+export function eventText(request: string, path: readonly string[]): string {
+  const reader = new JsonReader(request)
   reader.blanks()
-  const event = last(last(reader.value(), 'parameters'), 'event')
+  const event = path.reduce(last, reader.value())
   return event === null ? '' : event.kind === 'string' ? event.text : printCompact(event)
 }
 

@@ -144,6 +144,10 @@ describe('--json', () => {
       ['{"event":"x","other":1}', 'stdin', 0],
     ])
   })
+  test('keeps the keys of an event that is an object, and their order', async () => {
+    const { out } = await run('{"event": {"b": 1, "2": 1.0, "b": 2}}\n', { json: true })
+    expect(JSON.parse(out[0] ?? '').output.full_log).toBe('{"b":1,"2":1,"b":2}')
+  })
 })
 
 const statuses: [says: string, input: string, expected: [string, string, string], status: number][] = [

@@ -6,7 +6,7 @@ import { type LogtestAnswer, LogtestSession, logtestLocation, type Ruleset } fro
 import { processBounded } from './bounded-logtest.ts'
 import { explanationLines } from './explanation-text.ts'
 import type { ExitCode } from './failure.ts'
-import { answerMembers, latin1, utf8 } from './logtest-protocol.ts'
+import { answerMembers, eventText, latin1, utf8 } from './logtest-protocol.ts'
 import { isObject, type JsonObject, phaseLines } from './logtest-text.ts'
 
 export interface LogtestRun {
@@ -111,8 +111,8 @@ function readRequest(line: string): { readonly event: string; readonly location:
     return null
   const { event, location } = value
   if (location !== undefined && typeof location !== 'string') return null
-  const text = typeof event === 'string' ? event : isObject(event) ? JSON.stringify(event) : ''
-  return text === '' ? null : { event: latin1(text), location: location === undefined ? undefined : latin1(location) }
+  const text = typeof event === 'string' || isObject(event) ? eventText(line, ['event']) : ''
+  return text === '' ? null : { event: text, location: location === undefined ? undefined : latin1(location) }
 }
 
 /** One line: the protocol's `data` members, and `explanation` where it was asked for. */
