@@ -47,7 +47,7 @@ export async function inTls(checks: Checks, { home, ports, alert }: TlsParts): P
     await checks.check(
       'an agent that names the authority is in TLS, and its group’s agent.conf comes by it',
       async () => {
-        await agent.connected()
+        assert.equal((await agent.connected()).connection.isInTls, true)
         assert.deepEqual([line.wrapped > 0, line.plain], [true, 0])
         assert.match(await pageOf(ports.metrics, '/metrics'), /^dogwatch_agent_tls_connections_total [1-9]/m)
         appendFileSync(log, failed(41_001))

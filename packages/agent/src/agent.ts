@@ -134,6 +134,7 @@ export class Agent {
         state: this.#connectionState(),
         manager: link?.server ?? this.#serverName(),
         lastAck: link?.lastAck?.toISOString() ?? null,
+        isInTls: link?.isInTls ?? false,
         reason: link === null ? this.#reason : link.reason,
       },
       spool: {

@@ -15,6 +15,8 @@ export interface AgentStatus {
     /** `address:port` of the manager that it is, was, or wants to be connected to. */
     readonly manager: string | null
     readonly lastAck: string | null
+    /** Whether the connection that stands is in TLS. */
+    readonly isInTls: boolean
     /** Why it is not connected. */
     readonly reason: string | null
   }

@@ -19,7 +19,13 @@ const status: AgentStatus = {
   startedAt: '2026-11-24T08:00:00.000Z',
   id: '001',
   name: 'web-1',
-  connection: { state: 'connected', manager: '10.0.0.5:1514', lastAck: '2026-11-24T08:01:00.000Z', reason: null },
+  connection: {
+    state: 'connected',
+    manager: '10.0.0.5:1514',
+    lastAck: '2026-11-24T08:01:00.000Z',
+    isInTls: true,
+    reason: null,
+  },
   spool: { waiting: 3, bytes: 1_048_576, bytesMax: 536_870_912, state: 'normal' },
   counts: { sent: 7, acknowledged: 4, cut: 0 },
   drops: { tooLong: 2, binary: 0 },
@@ -44,7 +50,8 @@ const write = (more: Partial<AgentStatus>): void =>
   writeFileSync(join(home, 'queue/agent-status.json'), JSON.stringify({ ...status, ...more }))
 
 const cases: [says: string, more: Partial<AgentStatus>, code: number, line: RegExp][] = [
-  ['connected', {}, 0, /^connection {2}connected$/m],
+  ['connected, in TLS', {}, 0, /^connection {2}connected, in TLS$/m],
+  ['connected', { connection: { ...status.connection, isInTls: false } }, 0, /^connection {2}connected$/m],
   ['what waits', {}, 0, /^spool {7}3 messages waiting, 1\.0 MB of 512\.0 MB, normal$/m],
   ['drops by reason, none that are zero', {}, 0, /^drops {7}tooLong 2$/m],
   ['ended in order', { pid: null }, 1, /^connection {2}not running: it ended in order$/m],

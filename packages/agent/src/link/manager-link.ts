@@ -146,6 +146,11 @@ export class ManagerLink {
     return this.#line?.isReady ?? false
   }
 
+  /** Is that line in TLS? */
+  get isInTls(): boolean {
+    return this.isConnected && (this.#line?.isWrapped ?? false)
+  }
+
   /** Says goodbye; what was not acknowledged stays in the spool. */
   async stop(): Promise<void> {
     this.#isStopped = true
@@ -226,7 +231,7 @@ export class ManagerLink {
     if (ca === undefined && why !== null) throw new Error(`there is no authority to check the manager by; ${why}`)
     const socket = await (ca === undefined ? open(server) : openWrapped(server, ca))
     if (ca !== undefined) this.#remember(name)
-    const line = new Line(socket, this.#options.spool.acknowledged)
+    const line = new Line(socket, this.#options.spool.acknowledged, ca !== undefined)
     this.#line = line
     const reader = new FrameReader()
     socket.on('data', (chunk) => {
@@ -417,6 +422,7 @@ export class ManagerLink {
 /** What is known of one connection. */
 class Line {
   readonly socket: Socket
+  readonly isWrapped: boolean
   /** Number sent last. */
   sent: number
   /** Number at the last barrier, and when that was sent. */
@@ -431,8 +437,9 @@ class Line {
   isNumbered = false
   isOpen = true
 
-  constructor(socket: Socket, acknowledged: number) {
+  constructor(socket: Socket, acknowledged: number, isWrapped: boolean) {
     this.socket = socket
+    this.isWrapped = isWrapped
     this.sent = acknowledged
     this.barrierAt = acknowledged
   }

@@ -74,6 +74,7 @@ test('with an authority the line is in TLS', async () => {
   await manager.listen(0, pair())
   start(caOf(home))
   await until(() => manager.keepAlives > 0 && link.isConnected)
+  expect(link.isInTls).toBe(true)
   expect(told).toEqual([`connected to 127.0.0.1:${manager.port}`])
 })
 
@@ -171,6 +172,7 @@ test('a manager that knows no TLS is spoken to without', async () => {
   start(caOf(home))
   await until(() => link.isConnected)
   expect(told[0]).toContain('takes no TLS on this port; going on without')
+  expect(link.isInTls).toBe(false)
 })
 
 test('a manager of another authority is never spoken to', async () => {

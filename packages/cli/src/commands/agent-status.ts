@@ -49,7 +49,7 @@ export function statusLines(status: AgentStatus, isRunning: boolean): string[] {
   const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MB`
   return [
     `agent       ${status.id === null ? 'not enrolled' : `${status.id} ${status.name}`}${isRunning ? `, process ${status.pid}, ${megabytes(status.memoryBytes)}, since ${status.startedAt}` : ''}`,
-    `connection  ${state}${reason}`,
+    `connection  ${state}${state === 'connected' && connection.isInTls ? ', in TLS' : ''}${reason}`,
     `manager     ${connection.manager ?? 'none'}`,
     `last ack    ${connection.lastAck ?? 'never'}`,
     `spool       ${counted(spool.waiting, 'message')} waiting, ${megabytes(spool.bytes)} of ${megabytes(spool.bytesMax)}, ${spool.state}`,
