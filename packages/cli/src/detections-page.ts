@@ -85,6 +85,8 @@ export function detectionsPage(
     '',
     'Rules read the member `kubernetes` that the webhook adds to each audit event. They stand before `local_rules.xml`; an event that none of them claims goes on to your own rules. Levels: critical 14, high 12, medium 8, low 5, information 3. Rules of level 1 and 2 only count.',
     '',
+    "`hand` is `person` for a person's account, and for the credentials of a service account or of the control plane in a tool that people use, such as kubectl or curl: a stolen token is judged as its thief. `platform` is `true` for components and add-ons in their own programs, which most detections leave alone. A dry run (`dryRun=All`) has the outcome `rehearsed` and raises none of them.",
+    '',
     '## Lists to tune',
     '',
     'Files below `etc/lists` of the home. A line is an entry when it holds a colon: `jane@example.com:`. A key that holds colons itself stands in double quotes. All are empty at first. `dogwatch k8s tune` proposes entries from what was archived and says what each would silence. A list counts for all clusters; for one cluster write a rule of level 0 below the detection, with the fields `kubernetes.cluster` and `kubernetes.actor`.',

@@ -575,11 +575,36 @@ describe('facts of objects', () => {
     fc.assert(
       fc.property(
         fc.jsonValue({ maxDepth: 6 }),
-        fc.constantFrom('pods', 'cronjobs', 'roles', 'services', 'namespaces'),
+        fc.constantFrom(
+          ...[
+            'pods',
+            'cronjobs',
+            'roles',
+            'rolebindings',
+            'services',
+            'ingresses',
+            'namespaces',
+            'nodes',
+            'configmaps',
+          ],
+          ...['persistentvolumes', 'networkpolicies', 'validatingwebhookconfigurations', 'mutatingadmissionpolicies'],
+          ...['validatingadmissionpolicybindings', 'certificatesigningrequests'],
+        ),
         (value, resource) => {
           expect(podFacts(resource, value)?.findings.length ?? 0).toBeLessThanOrEqual(64)
-          const body = `{"verb":"patch","objectRef":{"resource":"${resource}"},"requestObject":${JSON.stringify(value)},"responseObject":${JSON.stringify(value)}}`
-          expect(splitBody(Buffer.from(body), { cluster: 'c' }).events.length).toBe(1)
+          const json = JSON.stringify(value)
+          const bodies = [
+            json,
+            `{"metadata":${json},"spec":${json},"webhooks":[${json}],"rules":[${json}],"subjects":[${json}],"data":${json}}`,
+          ]
+          bodies.push(
+            `[{"op":"replace","path":"/spec/template","value":${json}},{"op":"add","path":"/webhooks/0","value":${json}},${json}]`,
+          )
+          for (const body of bodies)
+            for (const verb of ['create', 'update', 'patch']) {
+              const event = `{"verb":"${verb}","objectRef":{"resource":"${resource}"},"requestObject":${body},"responseObject":${json}}`
+              expect(splitBody(Buffer.from(event), { cluster: 'c' }).events.length).toBe(1)
+            }
         },
       ),
     )
