@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { noMatch } from './contract.ts'
+import { compileOsregex } from './osregex.ts'
 import { nativeAlternative, undecided } from './osregex-native.ts'
 import { scanOsregex } from './osregex-scanner.ts'
 import { supersetOf } from './osregex-superset.ts'
@@ -128,6 +129,12 @@ describe('osregex in V8', () => {
     )
     expect(compared).toBeGreaterThan(2000)
   })
+  test('the second of two neighbouring parentheses is a literal for the quick test too', () => {
+    const pattern = compileOsregex('^()abcd', { captures: false })
+    if (pattern.pattern === undefined) throw new Error('no pattern')
+    for (let n = 0; n < 8; n++) expect(pattern.pattern.test('(abcd')).toBe(true)
+  })
+
   test('what the scanner finds passes the quick test, at the start and anywhere', () => {
     let found = 0
     fc.assert(

@@ -8,6 +8,7 @@ import {
   classTables,
   foldTable,
   kindEnd,
+  kindLiteral,
   kindParen,
   kindToken,
   type OsregexAlternative,
@@ -19,6 +20,26 @@ import {
 
 /** `last` while unset; below -1, which is a real result. */
 const unset = -3
+
+/** All class tables behind each other, 256 entries each. */
+const classes = Uint8Array.from(classTables.flatMap((table) => [...table]))
+
+/** The subject's bytes: reading them here costs a third of reading the string. Longer subjects get a buffer of their own. */
+let scratch = Buffer.allocUnsafeSlow(1 << 12)
+const scratchLengthMax = 1 << 20
+let scratchSubject = ''
+
+function bytesOf(subject: string): Uint8Array {
+  if (subject === scratchSubject) return scratch
+  if (subject.length > scratchLengthMax) return Buffer.from(subject, 'latin1')
+  if (subject.length > scratch.length) scratch = Buffer.allocUnsafeSlow(subject.length * 2)
+  scratch.write(subject, 0, 'latin1')
+  scratchSubject = subject
+  return scratch
+}
+
+/** The undo stack: places in pattern and subject. */
+const undo = new Int32Array(8)
 
 /** Positions of the parentheses of the alternative being scanned; -1 = not recorded. */
 let positions = new Int32Array(64)
@@ -57,9 +78,10 @@ export function scanAlternative(alternative: OsregexAlternative, subject: string
   const { kinds, quantifiers, values, parens, parenCount, anchoredStart, anchoredEnd } = alternative
   if (positions.length < parenCount) positions = new Int32Array(parenCount * 2)
   positions.fill(-1, 0, parenCount)
-  const length = subject.length
-  const slotPattern = [0, 0, 0, 0]
-  const slotSubject = [0, 0, 0, 0]
+  const { length } = subject
+  const bytes = bytesOf(subject)
+  /** The byte that a match begins with, as long as nothing is pending; -1 when it may begin with several. */
+  const first = kinds[0] === kindLiteral && !anchoredStart ? (values[0] ?? -1) : -1
   let slots = 0
   let i = 0
   let p = 0
@@ -68,7 +90,14 @@ export function scanAlternative(alternative: OsregexAlternative, subject: string
   let looping = false
 
   while (i < length) {
-    const byte = subject.charCodeAt(i)
+    if (p === 0 && first >= 0) {
+      // Nothing is pending: each byte that is another only fails.
+      const from = i
+      while (i < length && foldTable[bytes[i] as number] !== first) i++
+      if (i > from) last = unset
+      if (i === length) break
+    }
+    const byte = bytes[i] as number
     const folded = foldTable[byte] ?? byte
     let failed = false
 
@@ -118,8 +147,8 @@ export function scanAlternative(alternative: OsregexAlternative, subject: string
             if (paren >= 0) positions[paren] = looping && width === 1 ? i + 1 : i
             if (following !== kindEnd) {
               if (slots < 4) {
-                slotPattern[slots] = p
-                slotSubject[slots] = i
+                undo[slots * 2] = p
+                undo[slots * 2 + 1] = i
                 slots++
               }
               p = q + width
@@ -169,8 +198,8 @@ export function scanAlternative(alternative: OsregexAlternative, subject: string
     // Failure step.
     if (slots > 0) {
       slots--
-      p = slotPattern[slots] ?? 0
-      i = (slotSubject[slots] ?? 0) + 1
+      p = undo[slots * 2] as number
+      i = (undo[slots * 2 + 1] as number) + 1
       continue
     }
     if (anchoredStart) return noMatch
@@ -189,7 +218,7 @@ export function scanAlternative(alternative: OsregexAlternative, subject: string
 }
 
 function fitsAt(values: Uint8Array, at: number, byte: number): boolean {
-  return classTables[values[at] ?? 0]?.[byte] === 1
+  return classes[((values[at] ?? 0) << 8) | byte] === 1
 }
 
 /**

@@ -58,6 +58,8 @@ function pieceOf(alternative: OsregexAlternative): string | null {
   for (let at = 0; at < end; ) {
     const kind = kinds[at]
     if (kind === kindParen) {
+      // The second of two neighbours is a literal.
+      if (kinds[at + 1] === kindParen) break
       at++
       continue
     }

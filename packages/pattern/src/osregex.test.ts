@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { noMatch } from './contract.ts'
 import { foldAscii } from './fold.ts'
 import { compileOsregex } from './osregex.ts'
-import { scanOsregex } from './osregex-scanner.ts'
+import { generateMatcher } from './osregex-code.ts'
+import { scanAlternative, scannedPositions, scanOsregex } from './osregex-scanner.ts'
 import { parseOsregex } from './osregex-syntax.ts'
 
 function compiled(source: string, captures = true) {
@@ -140,7 +141,7 @@ describe('osregex', () => {
     { minLength: 8, maxLength: 10 },
   )
 
-  test('the generated code answers as the scanner does, and necessary literals are necessary', () => {
+  test('a pattern answers as the scanner does, and necessary literals are necessary', () => {
     fc.assert(
       fc.property(source, subjects, fc.boolean(), (text, texts, captures) => {
         const syntax = parseOsregex(text)
@@ -164,5 +165,30 @@ describe('osregex', () => {
       }),
       { numRuns: 600 },
     )
+  })
+
+  test('the generated code answers as the scanner does, positions included', () => {
+    const positions = new Int32Array(64)
+    let found = 0
+    fc.assert(
+      fc.property(alternative, subjects, fc.boolean(), (text, texts, wanted) => {
+        const syntax = parseOsregex(text)
+        if ('error' in syntax) return
+        const [only] = syntax.alternatives
+        if (only === undefined || syntax.alternatives.length > 1) return
+        const matcher = generateMatcher(only, wanted)
+        for (const subject of texts) {
+          const end = scanAlternative(only, subject, wanted)
+          expect(matcher(subject, positions)).toBe(end)
+          if (end === noMatch || !wanted) continue
+          found++
+          expect([...positions.subarray(0, only.parenCount)]).toEqual([
+            ...scannedPositions().subarray(0, only.parenCount),
+          ])
+        }
+      }),
+      { numRuns: 600 },
+    )
+    expect(found).toBeGreaterThan(200)
   })
 })

@@ -16,6 +16,8 @@ import { noteRunning } from './watchdog.ts'
 
 /** Runs of the scanner before anything faster is made. */
 const scansMax = 4
+/** Bytes that the scanner has looked at for an alternative before code is generated for it: V8 takes some 15 ms to make such code fast, the scanner as long for these. */
+const scannedBytesMax = 4 << 20
 /** Subjects up to this length cannot keep a pattern busy for long, whatever they hold. */
 const harmlessLengthMax = 256
 /** Longest subject for the test that all matches must pass; its runs are narrow. */
@@ -162,6 +164,7 @@ class Runner {
   /** What all matches must pass, for an alternative that V8 does not run itself. */
   readonly #superset: RegExp | null
   #matcher: AlternativeMatcher | null = null
+  #scannedBytes = 0
 
   constructor(alternative: OsregexAlternative, wanted: boolean) {
     this.#alternative = alternative
@@ -179,6 +182,12 @@ class Runner {
     }
     const superset = this.#superset
     if (superset !== null && subject.length <= supersetLengthMax && !superset.test(subject)) return noMatch
+    if (this.#matcher === null && this.#scannedBytes < scannedBytesMax) {
+      this.#scannedBytes += subject.length
+      const result = scan(this.#alternative, subject, this.#wanted)
+      if (groups !== null && result !== noMatch) collect(this.#alternative, subject, groups)
+      return result
+    }
     this.#matcher ??= matcherOf(this.#alternative, this.#wanted)
     const result = this.#matcher(subject, positions)
     if (groups !== null && result !== noMatch) collect(this.#alternative, subject, groups)
