@@ -260,6 +260,48 @@ describe('what a pod may do on its node', () => {
       'T1611',
     ],
     [
+      'a JSON patch of a capability',
+      ask('patch', 'apps:deployments', {
+        body: [
+          { op: 'add', path: `${inTemplate}/containers/0/securityContext/capabilities/add/-`, value: 'SYS_ADMIN' },
+        ],
+      }),
+      'T1611',
+    ],
+    [
+      'a JSON patch of a path',
+      ask('patch', 'apps:deployments', {
+        body: [{ op: 'replace', path: `${inTemplate}/volumes/0/hostPath/path`, value: '/etc' }],
+      }),
+      'T1611',
+    ],
+    [
+      'a JSON patch of an init container',
+      ask('patch', 'batch:jobs', {
+        body: [
+          {
+            op: 'add',
+            path: `${inTemplate}/initContainers`,
+            value: [{ image: 'a', securityContext: { privileged: true } }],
+          },
+        ],
+      }),
+      'T1611',
+    ],
+    [
+      'a strategic merge of a container',
+      ask('patch', 'apps:deployments', {
+        body: {
+          spec: {
+            template: {
+              spec: { $setElementOrder: [], containers: [{ name: 'a', securityContext: { privileged: true } }] },
+            },
+          },
+        },
+      }),
+      'T1611',
+    ],
+    [
       'a JSON patch of a volume',
       ask('patch', 'apps:deployments', {
         body: [{ op: 'add', path: `${inTemplate}/volumes/-`, value: { hostPath: { path: '/var/lib/kubelet' } } }],
@@ -1456,6 +1498,7 @@ describe('who may ask at all', () => {
     ['a stranger who may not start a pod', ask('create', ':pods', { ...stranger, code: 403 }), 'T1610'],
     ['a stranger who may not read', ask('list', ':pods', { ...stranger, code: 403 }), 'T1046'],
     ['a stranger at the metrics', path('/metrics'), 'T1078.001'],
+    ['a stranger who is told what kinds there are', path('/apis'), 'T1078.001'],
     ['a stranger at a log', path('/logs/kube-apiserver.log'), 'T1078.001'],
     ['a scanner', path('/api', { agent: 'kube-hunter/0.6', code: 403 }), 'T1046'],
     ['a wrong token', path('/api', { user: '', groups: [], code: 401, stage: 'ResponseStarted' }), 'T1110'],
