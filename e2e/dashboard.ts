@@ -20,6 +20,7 @@ import { steps as discover } from './dashboard/discover.ts'
 import { steps as firstRun } from './dashboard/first-run.ts'
 import { steps as overview } from './dashboard/overview.ts'
 import { steps as ruleset } from './dashboard/ruleset.ts'
+import { steps as status } from './dashboard/status.ts'
 import { type DashboardStep, type Story, shownMsMax } from './dashboard/steps.ts'
 import { steps as users } from './dashboard/users.ts'
 import { caOf, freePorts, startManager, temporaryHome, tokenOf } from './manager-process.ts'
@@ -32,6 +33,7 @@ const story: readonly DashboardStep[] = [
   ...ruleset,
   ...agent,
   ...users,
+  ...status,
   ...busyDay,
 ]
 

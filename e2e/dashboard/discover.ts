@@ -161,4 +161,29 @@ export const steps: readonly DashboardStep[] = [
         .waitFor({ timeout: shownMsMax })
     },
   },
+  {
+    says: 'events are sorted by level, and back, and the address holds it',
+    async run({ page, open }) {
+      await open('/discover')
+      const level = page.getByRole('columnheader', { name: /^rule\.level/ })
+      const button = level.getByRole('button', { name: /^rule\.level/ })
+      await button.click()
+      await page.waitForURL(/sort=-rule\.level/)
+      const levels = async (): Promise<number[]> => {
+        return (await page.locator('.grid-row .level').allTextContents()).map(Number)
+      }
+      await page.locator('[aria-sort="descending"]', { hasText: 'rule.level' }).waitFor({ timeout: shownMsMax })
+      assert.equal(await level.getAttribute('aria-sort'), 'descending')
+      const falling = await levels()
+      assert.ok(falling.length > 1, 'no levels are shown')
+      assert.deepEqual(
+        falling,
+        falling.toSorted((a, b) => b - a),
+      )
+      await button.click()
+      await page.waitForURL(/sort=rule\.level/)
+      await button.click()
+      await page.locator('[aria-sort="descending"]', { hasText: 'Time' }).waitFor({ timeout: shownMsMax })
+    },
+  },
 ]

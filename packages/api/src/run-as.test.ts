@@ -254,6 +254,9 @@ describe('nobody gives more than they have', () => {
     const put = async (id: number, body: object) => (await ask('PUT', `/security/users/${id}`, body, token)).status
     expect(await put(reader, { password: 'Another-password-1' })).toBe(403)
     expect(await put(reader, { disabled: true })).toBe(200)
+    // As the page sends it, with the roles that the user has.
+    expect(await put(reader, { disabled: true, roles: [2] })).toBe(200)
+    expect(await put(reader, { disabled: true, roles: [] })).toBe(403)
     expect(await put(reader, { disabled: false })).toBe(403)
     expect(await put(chiefId, { disabled: true })).toBe(403)
     expect((await ask('PUT', `/security/users/${reader}`, { disabled: false })).status).toBe(200)

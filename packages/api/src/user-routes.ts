@@ -118,7 +118,9 @@ export function userRoutes(
     async (request) => {
       const before = known(request.params.user_id)
       const asker = askerOf(request)
-      const { password: given, roles: wanted, disabled } = request.body
+      const { password: given, roles: asked, disabled } = request.body
+      // The roles that the user has already are no change: a page sends them along.
+      const wanted = asked?.join() === before.roles.join() ? undefined : asked
       request.auditNote = before.name
       demand(request, nameOf(before))
       // Whoever takes a user over may what the user may; locking out is not taking over, and is for those who may remove.

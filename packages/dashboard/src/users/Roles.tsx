@@ -1,16 +1,15 @@
 /** Roles and policies: those of the product to read, those of one's own to make, change and remove. A change counts at once. */
-import { Badge, Button, Group, MultiSelect, SegmentedControl, TextInput } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { type ReactNode, useState } from 'react'
+import { Badge, MultiSelect, SegmentedControl, TagsInput, TextInput } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { useItems } from '../data/hooks.ts'
 import { client, may } from '../data/session.ts'
 import { usePageParam } from '../url/url-state.ts'
 import { DataTable } from '../widgets/DataTable.tsx'
 import { Flyout } from '../widgets/Flyout.tsx'
-import { Icon } from '../widgets/icons.tsx'
 import { SafeText } from '../widgets/SafeText.tsx'
 import { Trouble } from '../widgets/Trouble.tsx'
+import { at, Ending, MakeButton, made, useChange } from './changing.tsx'
 
 interface Role {
   readonly id: number
@@ -20,11 +19,16 @@ interface Role {
 }
 
 type Effect = 'allow' | 'deny'
+const everything = '*:*:*'
 
 interface Policy {
   readonly id: number
   readonly name: string
-  readonly policy: { readonly actions: readonly string[]; readonly effect: Effect }
+  readonly policy: {
+    readonly actions: readonly string[]
+    readonly resources: readonly string[]
+    readonly effect: Effect
+  }
   readonly roles: readonly number[]
 }
 
@@ -160,6 +164,14 @@ export function Policies() {
           { id: 'own', label: 'Whose', width: 120, isSortable: false, render: whose },
           { id: 'effect', label: 'Effect', width: 90, isSortable: false, render: (each) => each.policy.effect },
           {
+            id: 'resources',
+            label: 'On',
+            width: 220,
+            isSortable: false,
+            isWideOnly: true,
+            render: (each) => <SafeText text={each.policy.resources.join(', ')} max={300} />,
+          },
+          {
             id: 'actions',
             label: 'Actions',
             isSortable: false,
@@ -185,6 +197,7 @@ function PolicyForm({ policy, onClose }: { readonly policy: Policy | null; reado
   const [name, setName] = useState(policy?.name ?? '')
   const [wanted, setWanted] = useState<readonly string[]>(policy?.policy.actions ?? [])
   const [effect, setEffect] = useState<Effect>(policy?.policy.effect ?? 'allow')
+  const [resources, setResources] = useState<readonly string[]>(policy?.policy.resources ?? [everything])
   const known = useQuery({
     queryKey: ['security', 'actions'],
     queryFn: async ({ signal }) => {
@@ -197,7 +210,7 @@ function PolicyForm({ policy, onClose }: { readonly policy: Policy | null; reado
   const { run, error, isBusy } = useChange(onClose)
   const mayChange = policy === null ? may('security:create') : isOwn(policy) && may('security:update')
   const save = (): Promise<void> => {
-    const body = { name, policy: { actions: wanted, resources: ['*:*:*'], effect } }
+    const body = { name, policy: { actions: wanted, resources, effect } }
     return run(`The policy ${name} is kept.`, () =>
       policy === null
         ? client.call('POST', '/security/policies', { body })
@@ -226,9 +239,19 @@ function PolicyForm({ policy, onClose }: { readonly policy: Policy | null; reado
         searchable
         mb="sm"
       />
+      <TagsInput
+        label="On"
+        description="everything, or what each action is for: agent:id:001, agent:group:web, group:id:web, rule:file:local_rules.xml, user:id:7"
+        value={[...resources]}
+        onChange={setResources}
+        disabled={!mayChange}
+        mb="sm"
+      />
       <Ending
         isBusy={isBusy}
-        {...(mayChange && name !== '' && wanted.length > 0 ? { onSave: () => void save() } : {})}
+        {...(mayChange && name !== '' && wanted.length > 0 && resources.length > 0
+          ? { onSave: () => void save() }
+          : {})}
         {...(policy !== null && isOwn(policy) && may('security:delete')
           ? {
               onRemove: () =>
@@ -242,83 +265,4 @@ function PolicyForm({ policy, onClose }: { readonly policy: Policy | null; reado
   )
 }
 
-/** Save, and remove after asking once more. */
-function Ending({
-  isBusy,
-  onSave,
-  onRemove,
-}: {
-  readonly isBusy: boolean
-  readonly onSave?: () => void
-  readonly onRemove?: () => void
-}) {
-  const [isSure, setSure] = useState(false)
-  return (
-    <Group justify="space-between" mt="md">
-      <Button loading={isBusy} disabled={onSave === undefined} onClick={onSave}>
-        Save
-      </Button>
-      {onRemove !== undefined && (
-        <Button
-          variant={isSure ? 'filled' : 'default'}
-          color="red"
-          onBlur={() => setSure(false)}
-          onClick={() => (isSure ? onRemove() : setSure(true))}
-        >
-          {isSure ? 'Remove for good' : 'Remove'}
-        </Button>
-      )}
-    </Group>
-  )
-}
-
-function MakeButton({ onClick, children }: { readonly onClick: () => void; readonly children: ReactNode }) {
-  if (!may('security:create')) return null
-  return (
-    <Button variant="default" leftSection={<Icon name="plus" size={14} />} onClick={onClick}>
-      {children}
-    </Button>
-  )
-}
-
 const whose = (item: { readonly id: number }): string => (isOwn(item) ? 'yours' : 'the product’s')
-
-const at =
-  (set: (value: string) => void) =>
-  ({ currentTarget }: { readonly currentTarget: { readonly value: string } }): void =>
-    set(currentTarget.value)
-
-/** Makes something, and gives its number. */
-async function made(path: string, body: object): Promise<number> {
-  const { data } = await client.call<{ data: { affected_items: readonly { readonly id: number }[] } }>('POST', path, {
-    body,
-  })
-  const id = data.affected_items[0]?.id
-  if (id === undefined) throw new Error('The manager did not say what it made.')
-  return id
-}
-
-function useChange(onDone: () => void) {
-  const [error, setError] = useState<unknown>(null)
-  const [isBusy, setBusy] = useState(false)
-  const queries = useQueryClient()
-  const run = async (says: string, work: () => Promise<unknown>): Promise<void> => {
-    setBusy(true)
-    setError(null)
-    try {
-      await work()
-      notifications.show({ message: says })
-      onDone()
-    } catch (failure) {
-      setError(failure)
-    } finally {
-      setBusy(false)
-      await Promise.all(
-        ['roles', 'policies', 'users'].map((kind) =>
-          queries.invalidateQueries({ queryKey: ['items', `/security/${kind}`] }),
-        ),
-      )
-    }
-  }
-  return { run, error, isBusy }
-}

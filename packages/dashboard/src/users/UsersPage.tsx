@@ -11,6 +11,7 @@ import { Flyout } from '../widgets/Flyout.tsx'
 import { Icon } from '../widgets/icons.tsx'
 import { PageHead } from '../widgets/PageHead.tsx'
 import { Trouble } from '../widgets/Trouble.tsx'
+import { Mapping } from './Mapping.tsx'
 import { Policies, Roles } from './Roles.tsx'
 
 interface UserItem {
@@ -18,6 +19,7 @@ interface UserItem {
   readonly username: string
   readonly roles: readonly number[]
   readonly disabled: boolean
+  readonly allow_run_as: boolean
   readonly created: string
 }
 
@@ -51,7 +53,8 @@ export default function UsersPage() {
             { value: 'users', label: 'Users' },
             { value: 'roles', label: 'Roles' },
             { value: 'policies', label: 'Policies' },
-            ...(may('audit:read') ? [{ value: 'audit', label: 'What users did' }] : []),
+            { value: 'mapping', label: 'Mapping' },
+            ...(may('audit:read') ? [{ value: 'audit', label: 'Audit' }] : []),
           ]}
           onChange={setView}
         />
@@ -94,6 +97,7 @@ export default function UsersPage() {
       )}
       {view === 'roles' && <Roles />}
       {view === 'policies' && <Policies />}
+      {view === 'mapping' && <Mapping roles={roles.data?.items ?? []} />}
       {view === 'audit' && (
         <DataTable<Deed>
           label="What users did"
@@ -151,6 +155,7 @@ function UserForm({
   const [password, setPassword] = useState('')
   const [wanted, setWanted] = useState((user?.roles ?? []).map(String))
   const [isDisabled, setDisabled] = useState(user?.disabled ?? false)
+  const [mayRunAs, setRunAs] = useState(user?.allow_run_as ?? false)
   const [isSure, setSure] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const queries = useQueryClient()
@@ -173,11 +178,13 @@ function UserForm({
       ? run(`${name} may log in.`, () =>
           client.call('POST', '/security/users', { body: { username: name, ...common } }),
         )
-      : run(`${user.username} is changed.`, () =>
-          client.call('PUT', `/security/users/${user.id}`, {
+      : run(`${user.username} is changed.`, async () => {
+          await client.call('PUT', `/security/users/${user.id}`, {
             body: { ...common, ...(isMe ? {} : { disabled: isDisabled }) },
-          }),
-        )
+          })
+          if (mayRunAs !== user.allow_run_as)
+            await client.call('PUT', `/security/users/${user.id}/run_as`, { query: { allow_run_as: mayRunAs } })
+        })
   }
   const isReady = user !== null || (name !== '' && password.length >= passwordLengthMin)
   return (
@@ -219,6 +226,14 @@ function UserForm({
           label="Disabled: may not log in"
           checked={isDisabled}
           onChange={({ currentTarget }) => setDisabled(currentTarget.checked)}
+          mb="md"
+        />
+      )}
+      {user !== null && may('security:edit_run_as') && (
+        <Switch
+          label="Logs others in (run_as), with the roles of the role mapping"
+          checked={mayRunAs}
+          onChange={({ currentTarget }) => setRunAs(currentTarget.checked)}
           mb="md"
         />
       )}
