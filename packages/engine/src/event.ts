@@ -2,6 +2,7 @@
 import type { ByteText } from './byte-text.ts'
 import type { Decoder } from './decoder.ts'
 import { category, dynamicFieldsMax, type FieldSlots, staticFields } from './fields.ts'
+import { nextStamp } from './stamp.ts'
 
 export class Event {
   /** The body as received, latin1. */
@@ -66,7 +67,7 @@ export class Event {
     this.compliance = null
     this.rendered = null
     this.presetRule = -1
-    this.#stamp++
+    this.#stamp = nextStamp(this.#stamp, this.#stamps)
     if (this.#stamps.length < this.slots.size) {
       this.#stamps = new Int32Array(this.slots.size + 64)
       this.#places = new Int32Array(this.slots.size + 64)
@@ -98,7 +99,7 @@ export class Event {
     if (count >= this.dynamicCount) return
     const keep = count
     this.dynamicCount = 0
-    this.#stamp++
+    this.#stamp = nextStamp(this.#stamp, this.#stamps)
     for (let n = 0; n < keep; n++)
       this.addDynamic(this.keys[n] as string, this.slots.of(this.keys[n] as string), this.values[n] as string)
   }

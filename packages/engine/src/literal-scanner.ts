@@ -7,6 +7,7 @@
 import type { Needs } from '@dogwatch/pattern'
 import { type Kernels, literalsMax } from './kernels.ts'
 import { scratchBytes } from './latin1.ts'
+import { nextStamp } from './stamp.ts'
 
 /** Longest window, and the shortest literal worth looking for, in bytes: with less, the steps are too short to pay. */
 const windowLengthMax = 8
@@ -21,6 +22,7 @@ const headsLength = 1024
 const stepsAt = 4
 const headsAt = stepsAt + stepsLength
 const literalHeadLength = 24
+const stampAt = 20
 
 interface Literal {
   readonly text: string
@@ -102,7 +104,7 @@ export class LiteralScanner {
   #layOut(kernels: Kernels): number {
     const literals = this.#literals
     if (literals.length === 0 || literals.length > literalsMax) return 0
-    const size = literals.reduce((sum, { text }) => sum + ((literalHeadLength + text.length + 7) & ~7), 0)
+    const size = literals.reduce((sum, { text }) => sum + literalLength(text), 0)
     const tables = kernels.allocate(headsAt + headsLength * 4 + size)
     if (tables === 0) return 0
     const { bytes } = kernels
@@ -115,14 +117,16 @@ export class LiteralScanner {
         bytes.writeUInt32LE(word, at + n * 4)
       bytes.latin1Write(text, at + literalHeadLength)
       bytes.writeUInt32LE(at, head)
-      at += (literalHeadLength + text.length + 7) & ~7
+      at += literalLength(text)
     }
     return tables
   }
 
   /** Scans `text` from an offset; afterwards `seen[item] === stamp` says that the item is not ruled out. Gives the stamp. */
   scan(text: string, from: number): number {
-    const stamp = ++this.#stamp
+    const stamp = nextStamp(this.#stamp, this.seen)
+    this.#stamp = stamp
+    if (stamp === 1) this.#forget()
     if (this.#window === 0) return stamp
     const kernels = this.#kernels
     if (kernels === null || this.#tables === 0 || !kernels.place(text)) {
@@ -133,6 +137,15 @@ export class LiteralScanner {
     const first = kernels.foundWord
     for (let n = first; n < first + count; n++) this.#mark(this.#literals[kernels.words[n] as number] as Literal, stamp)
     return stamp
+  }
+
+  /** Clears the marks that the compiled loops keep. */
+  #forget(): void {
+    let at = this.#tables + headsAt + headsLength * 4
+    for (const { text } of this.#tables === 0 ? [] : this.#literals) {
+      this.#kernels?.bytes.writeUInt32LE(0, at + stampAt)
+      at += literalLength(text)
+    }
   }
 
   #mark({ items }: Literal, stamp: number): void {
@@ -159,6 +172,11 @@ export class LiteralScanner {
       at++
     }
   }
+}
+
+/** Bytes of a literal in memory. */
+function literalLength(text: string): number {
+  return (literalHeadLength + text.length + 7) & ~7
 }
 
 /** Index of two bytes in the table of steps. */

@@ -1,8 +1,10 @@
-/** Explanations of rules that ask for several things of earlier events. */
+/** Explanations of rules that ask for several things of earlier events, and what sessions of one ruleset share. */
+import { withDeadline } from '@dogwatch/pattern'
 import { expect, test } from 'vitest'
 import type { RuleStep } from './explain.ts'
 import { LogtestSession } from './logtest.ts'
 import { compileRuleset } from './ruleset.ts'
+import { loadTest, noonMs } from './test-ruleset.ts'
 
 const decoder =
   '<decoder name="door"><prematch>^door </prematch><regex>user (\\S+) from (\\S+)</regex><order>user, srcip</order><fts>user</fts></decoder>'
@@ -75,4 +77,35 @@ test.each<[says: string, conditions: string, story: readonly (readonly [event: s
 ])('%s', (_says, conditions, story) => {
   const session = sessionOf(conditions)
   expect(story.map(([event]) => [event, stateOf(session, event)])).toEqual(story)
+})
+
+test('sessions of one ruleset remember nothing of each other, whatever their order', () => {
+  const ruleset = loadTest({
+    decoders:
+      '<decoder name="a"><prematch>^a </prematch><accumulate> </accumulate><plugin_decoder offset="after_prematch">JSON_Decoder</plugin_decoder></decoder>',
+    rules:
+      '<rule id="100" level="3"><decoded_as>a</decoded_as><description>$(srcip)</description></rule><rule id="101" level="9" frequency="2"><if_matched_sid>100</if_matched_sid><description>two</description></rule>',
+  })
+  const sessions = [new LogtestSession(ruleset), new LogtestSession(ruleset), new LogtestSession(ruleset, 'other')]
+  const shown = (session: LogtestSession | undefined, event: string): unknown => {
+    const { rule, manager } = JSON.parse(session?.process({ event, timeMs: noonMs })?.output ?? '{}')
+    return [rule.id, rule.description, rule.firedtimes, manager.name]
+  }
+  const [one, two, other] = sessions
+  expect(shown(one, 'a {"id":"7","srcip":"1.2.3.4"}')).toEqual(['100', '1.2.3.4', 1, 'manager'])
+  expect(shown(two, 'a {"id":"7"}')).toEqual(['100', '', 1, 'manager'])
+  expect(shown(other, 'a {"id":"7"}')).toEqual(['100', '', 1, 'other'])
+  expect(shown(one, 'a {"id":"7"}')).toEqual(['101', 'two', 1, 'manager'])
+  expect(shown(two, 'a {"id":"8"}')).toEqual(['101', 'two', 1, 'manager'])
+})
+
+test('a session judges on after another one was cut off in the middle', () => {
+  const ruleset = loadTest({
+    rules:
+      '<rule id="100" level="9"><regex type="pcre2">^(a|aa)+\\1$</regex><description>x</description></rule><rule id="101" level="3"><match>b</match><description>y</description></rule>',
+  })
+  const judge = (event: string) => new LogtestSession(ruleset).process({ event, timeMs: noonMs }, { explain: true })
+  expect(withDeadline(100, () => judge(`${'a'.repeat(5000)}b`)).done).toBe(false)
+  const answer = judge('b')
+  expect([answer?.explanation?.result, answer?.explanation?.decoders]).toEqual([101, []])
 })

@@ -10,7 +10,7 @@ import {
   type RuleStep,
   traceDecoders,
 } from './explain.ts'
-import { Matcher } from './matcher.ts'
+import { type DecodeState, Matcher } from './matcher.ts'
 import type { Correlation, Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
 
@@ -42,29 +42,76 @@ export interface LogtestWishes {
 /** Where an event comes from when nobody says. */
 export const logtestLocation = 'stdin'
 
+/**
+ * A matcher for all sessions of a ruleset: making one takes longer than judging hundreds of events, and what it learns is of no event. What decoding needs
+ * of a session's state is lent to it for each event.
+ */
+class SharedMatcher {
+  readonly matcher: Matcher
+  state: DecodeState | null = null
+  /** Set while an event is judged; still set afterwards when that was cut off, which leaves the matcher in no good order. */
+  isBusy = false
+
+  constructor(ruleset: Ruleset, managerName: string) {
+    const state = (): DecodeState => {
+      if (this.state === null) throw new Error('no session is judging')
+      return this.state
+    }
+    this.matcher = new Matcher(ruleset, optionsOf(managerName), {
+      accumulate: (event) => state().accumulate(event),
+      get builtins() {
+        return state().builtins
+      },
+    })
+  }
+}
+
+/** By manager name, which nearly always is one. */
+const sharedMatchers = new WeakMap<Ruleset, Map<string, SharedMatcher>>()
+
+function sharedMatcher(ruleset: Ruleset, managerName: string): SharedMatcher {
+  let byName = sharedMatchers.get(ruleset)
+  if (byName === undefined) sharedMatchers.set(ruleset, (byName = new Map()))
+  let shared = byName.get(managerName)
+  if (shared === undefined || shared.isBusy) byName.set(managerName, (shared = new SharedMatcher(ruleset, managerName)))
+  return shared
+}
+
+const optionsOf = (managerName: string) => ({
+  managerName,
+  outputs: { alertsJson: true, alertsText: false, archivesJson: true, archivesText: false },
+  dropIncompleteFirewall: false,
+  isLogtest: true,
+})
+
 export class LogtestSession {
-  readonly #matcher: Matcher
+  readonly #managerName: string
   readonly #ruleset: Ruleset
   readonly #correlator: Correlator
   readonly #writer = new MatchWriter()
   #count = 0
 
   constructor(ruleset: Ruleset, managerName = 'manager') {
-    const options = {
-      managerName,
-      outputs: { alertsJson: true, alertsText: false, archivesJson: true, archivesText: false },
-      dropIncompleteFirewall: false,
-      isLogtest: true,
-    }
+    this.#managerName = managerName
     this.#ruleset = ruleset
-    this.#correlator = new Correlator(ruleset, options)
-    this.#matcher = new Matcher(ruleset, options, this.#correlator.decodeState)
+    this.#correlator = new Correlator(ruleset, optionsOf(managerName))
   }
 
   /** Judges one event. Null when its location is malformed. */
-  process(
+  process(input: LogtestInput, wishes: LogtestWishes = {}): LogtestAnswer | null {
+    const shared = sharedMatcher(this.#ruleset, this.#managerName)
+    shared.isBusy = true
+    shared.state = this.#correlator.decodeState
+    const answer = this.#judge(shared.matcher, input, wishes)
+    shared.state = null
+    shared.isBusy = false
+    return answer
+  }
+
+  #judge(
+    matcher: Matcher,
     { event, location = logtestLocation, timeMs }: LogtestInput,
-    wishes: LogtestWishes = {},
+    wishes: LogtestWishes,
   ): LogtestAnswer | null {
     const input = { queue: 49, location, body: event, timeMs }
     const seen = new Map<Rule, { held: boolean; says: string }>()
@@ -75,24 +122,24 @@ export class LogtestSession {
     }
     this.#writer.clear()
     let decoders: DecoderStep[] = []
-    if (isTraced) decoders = traceDecoders(this.#matcher.decoder, () => this.#matcher.match(input, this.#writer))
-    else this.#matcher.match(input, this.#writer)
+    if (isTraced) decoders = traceDecoders(matcher.decoder, () => matcher.match(input, this.#writer))
+    else matcher.match(input, this.#writer)
     const answer = this.#correlator.logtest(this.#writer.view(), this.#count++)
     this.#correlator.stateSeen = null
     if (answer === null) return null
     const base = { output: answer.json.trimEnd(), alert: answer.isAlert }
     if (!isTraced) return base
     const explain = (listsAll: boolean): RuleStep[] =>
-      explainRules(this.#ruleset, this.#matcher.event, { of: (rule) => seen.get(rule) }, listsAll)
+      explainRules(this.#ruleset, matcher.event, { of: (rule) => seen.get(rule) }, listsAll)
     return {
       ...base,
       ...(wishes.rulesDebug === true ? { rulesDebug: debugLines(explain(true)) } : {}),
       ...(wishes.explain === true
         ? {
             explanation: {
-              decoder: this.#matcher.event.decoder?.name ?? null,
+              decoder: matcher.event.decoder?.name ?? null,
               decoders,
-              category: categoryName(this.#matcher.event),
+              category: categoryName(matcher.event),
               rules: explain(false),
               result: answer.rule?.id ?? null,
               alert: answer.isAlert,
