@@ -163,7 +163,7 @@ function judgeRole(object: JsonRecord, facts: Facts, { partial }: Write): void {
       rights.add('resources:*')
       if (reachesCore(rule)) for (const implied of ['pods/exec', 'nodes/proxy']) rights.add(implied)
     }
-    for (const verb of escalationVerbs) if (verbs.includes(verb)) rights.add(`verb:${verb}`)
+    if (!isOwn) for (const verb of escalationVerbs) if (verbs.includes(verb)) rights.add(`verb:${verb}`)
     if (writes) rights.add('write')
     for (const resource of resources) {
       if (isOwn) continue
