@@ -3,9 +3,11 @@
  * again. Its group's shared files come by the same line.
  */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { repositoryRoot } from '../scripts/repository.ts'
 import { type AgentProcess, startAgent } from './agent-process.ts'
 import { type Checks, until } from './checks.ts'
 import { type Line as AlertLine, valueAt } from './home-files.ts'
@@ -55,6 +57,10 @@ export async function inTls(checks: Checks, { home, ports, alert }: TlsParts): P
         assert.equal(valueAt(found, 'agent', 'name'), 'tls-1')
       },
     )
+    await checks.check('the manager sees that the agent has the files of its group', async () => {
+      const id = agent.status()?.id ?? ''
+      await until('it to be in step', msMax, () => (shownBy(home, id).includes('"isSynced":true') ? true : undefined))
+    })
     await checks.check('somebody who cuts TLS off hears nothing from it, again and again', () =>
       strip(line, agent, log),
     )
@@ -68,6 +74,14 @@ export async function inTls(checks: Checks, { home, ports, alert }: TlsParts): P
     await agent.kill()
     line.close()
   }
+}
+
+/** What `dogwatch agents show --json` says of an agent. */
+function shownBy(home: string, id: string): string {
+  const main = join(repositoryRoot, 'packages/cli/src/main.ts')
+  const argv = [main, 'agents', 'show', id, '--home', home, '--json']
+  const { stdout } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 30_000 })
+  return stdout.replaceAll(/\s/g, '')
 }
 
 const failed = (port: number): string =>

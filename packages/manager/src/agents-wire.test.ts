@@ -332,6 +332,24 @@ test.each(unknown)('the connection stays for what is not known: %s', async (payl
   expect(agent.isClosed()).toBe(false)
 })
 
+test('where a second may take over after a second of silence, it does', async () => {
+  const port = await start({ remote: '<connection_overtake_time>1</connection_overtake_time>' })
+  const first = await tcp(port)
+  first.send(startupAes)
+  await until(() => first.payloads().length === 1)
+  // Until then each attempt is closed, as the first one is not silent for long enough.
+  let second = await tcp(port)
+  for (;;) {
+    second.send(sealed('#!-agent startup {"version":"v4.14.7"}'))
+    await until(() => second.payloads().length > 0 || second.isClosed())
+    if (second.payloads().length > 0) break
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    second = await tcp(port)
+  }
+  await until(() => first.isClosed())
+  expect(agents?.figures().channel?.refused.key_in_use).toBeGreaterThan(0)
+})
+
 test('an agent that is removed while it is connected is cut off, and its key opens nothing any more', async () => {
   const port = await start()
   const agent = await tcp(port)
