@@ -108,6 +108,16 @@ describe('login with a context', () => {
   })
 })
 
+describe('a request that says JSON and has none', () => {
+  const asJson = { 'content-type': 'application/json' }
+  test.each([
+    ['where none is wanted', 'PUT', '/security/users/8/run_as?allow_run_as=false', 200],
+    ['where one is wanted', 'POST', '/security/roles', 400],
+  ] as const)('%s', async (_, method, url, status) => {
+    expect((await api.ask(method, url, chief, '', asJson)).status).toBe(status)
+  })
+})
+
 describe('security rules', () => {
   const rule = { FIND: { a: 'b' } }
   const refused: [

@@ -121,6 +121,13 @@ export async function createApi({ parts, tls, pageFolder }: ApiOptions): Promise
   const desk = openRulesetDesk(parts)
   const access = openAccess(parts.state)
 
+  // Clients say that they send JSON also where they send nothing; a prototype in it is refused.
+  const parseJson = server.getDefaultJsonParser('error', 'error')
+  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else void parseJson(request, body, done)
+  })
+
   server.decorateRequest('asker', null)
   server.decorateRequest('auditNote', '')
   server.decorateRequest('rights')
