@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileBeginPayload, fileEndPayload, keyLine, mergeFiles, requestPayload } from '@dogwatch/protocol'
+import { fileBeginPayload, fileEndPayload, keyLine, md5, mergeFiles, requestPayload } from '@dogwatch/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Agent, startAgent } from './agent.ts'
 import { type LinkOptions, ManagerLink } from './link/manager-link.ts'
@@ -66,6 +65,33 @@ test('a log line and a changed file reach the manager, and the spool empties', a
   })
 })
 
+test('a shared configuration that is wrong is named with its place, and the one before goes on, also after a restart', async () => {
+  conf()
+  await start()
+  await until(() => expect(agent?.status.connection.state).toBe('connected'))
+  const push = (text: string): void => {
+    const merged = mergeFiles('default', Buffer.alloc(0), [{ name: 'agent.conf', bytes: Buffer.from(text) }])
+    manager.say(fileBeginPayload(md5(merged), 'merged.mg'))
+    manager.say(merged)
+    manager.say(fileEndPayload)
+  }
+  push(
+    `<agent_config>\n<syscheck><disabled>ja</disabled></syscheck>\n<localfile><location>${home}/other</location></localfile></agent_config>`,
+  )
+  const mistake = /agent\.conf:2:\d+: error: <disabled>: `ja` is neither yes nor no[\s\S]*agent\.conf:3:/
+  await until(() =>
+    expect(told.some((text) => /the old configuration goes on/.test(text) && mistake.test(text))).toBe(true),
+  )
+  appendFileSync(join(home, 'logs/a.log'), 'still read\n')
+  await until(() => expect(manager.events).toContain(`1:${home}/logs/a.log:still read`))
+  await agent?.stop()
+  told.length = 0
+  await start()
+  expect(told.join('\n')).toMatch(mistake)
+  appendFileSync(join(home, 'logs/a.log'), 'read again\n')
+  await until(() => expect(manager.events).toContain(`1:${home}/logs/a.log:read again`))
+})
+
 test('that it has started is told once, however often the connection is made anew', async () => {
   // As a manager of ours, which takes each message once.
   manager.counts = true
@@ -106,7 +132,7 @@ test('a shared configuration is taken, and what it watches is watched', async ()
   const text = `<agent_config><localfile><location>${home}/shared-log</location><log_format>syslog</log_format><only-future-events>no</only-future-events></localfile></agent_config>`
   const padding = { name: 'list', bytes: Buffer.from('x: y\n'.repeat(500)) }
   const merged = mergeFiles('default', Buffer.alloc(0), [{ name: 'agent.conf', bytes: Buffer.from(text) }, padding])
-  manager.say(fileBeginPayload(createHash('md5').update(merged).digest('hex'), 'merged.mg'))
+  manager.say(fileBeginPayload(md5(merged), 'merged.mg'))
   // As managers do, ours and Wazuh's: in pieces without any mark, and other messages may come between them.
   for (let at = 0; at < merged.length; at += 900) {
     manager.say(merged.subarray(at, at + 900))

@@ -227,7 +227,13 @@ export class Agent {
     const host = { name, os: this.#uname(), profiles: [] }
     const { conf, problems } = readAgentConf(texts, host)
     const isOwn = ({ at }: { readonly at: { readonly file: string } }): boolean => at.file === own
-    const errors = problems.filter(({ severity }) => severity === 'error')
+    const order = texts.map(({ path }) => path)
+    const errors = problems
+      .filter(({ severity }) => severity === 'error')
+      .toSorted(
+        (a, b) =>
+          order.indexOf(a.at.file) - order.indexOf(b.at.file) || a.at.line - b.at.line || a.at.column - b.at.column,
+      )
     for (const problem of problems) if (!errors.includes(problem)) this.#options.tell('warn', formatProblem(problem))
     if (conf !== null && errors.length === 0) return this.#withFlags(conf)
     // A shared file that is wrong must not keep the host from being watched.
@@ -236,8 +242,7 @@ export class Agent {
       const alone = readAgentConf(texts.slice(0, 1), host).conf
       if (alone !== null) return this.#withFlags(alone)
     }
-    const inOrder = errors.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
-    throw new ConfFailure(inOrder.map(formatProblem).join('\n'))
+    throw new ConfFailure(errors.map(formatProblem).join('\n'))
   }
 
   #writeFirstConf(file: string): void {

@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { isSharedName, type ManagerControl, md5, mergedName, splitMerged } from '@dogwatch/protocol'
 
-/** Largest merged file, in bytes. */
-export const sharedMax = 32 * 1024 * 1024
+/** Largest merged file, in bytes: the 32 MiB that a manager of ours shares of a group, and the names of its files. */
+export const sharedMax = 36 * 1024 * 1024
 
 export class SharedFiles {
   readonly #dir: string
