@@ -2,7 +2,7 @@
  * Offline analysis: a file through the manager's own stages (issue: first alert, part 10).
  *
  * In: a ruleset, a file, a folder for the results. Out: `alerts.json` (and `archives.json`) there, written anew, and the figures. With one thread the stages call each
- * other; with more, match runs on worker threads and correlation on this one; both give the same bytes. Wrong: `AnalyzeError` with the ruleset's problems, or the
+ * other; with more, match runs on worker threads too and correlation on this one; both give the same bytes. Wrong: `AnalyzeError` with the ruleset's problems, or the
  * system's error for files.
  *
  * Arrival time: all events of a run bear the time at which reading began, or `timeFromMs`, which makes a run repeatable to the byte.
@@ -20,8 +20,14 @@ import { compile, type EngineSettings } from './engine-parts.ts'
 import { type LineReader, openLines } from './file-lines.ts'
 import { collectGarbage } from './heap.ts'
 import { MatchPool } from './match-pool.ts'
-import type { MatchPart } from './match-stage.ts'
-import { type LineFormat, MatchStage } from './match-stage.ts'
+import {
+  type BatchBuffers,
+  type LineFormat,
+  type MatchJob,
+  type MatchPart,
+  MatchStage,
+  type MatchStageOptions,
+} from './match-stage.ts'
 import { Quarantine } from './quarantine.ts'
 import { Reorder } from './reorder.ts'
 
@@ -100,7 +106,8 @@ export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigure
   const reader = openLines(options.in, isAlone ? pieceBytes : jobBytes, { lent: isAlone ? 1 : jobsMaxOf(options) + 1 })
   const stage = new CorrelateStage(ruleset, settings, (_timeMs, lines) => output.write(lines))
   const quarantine = new Quarantine(join(options.out, 'quarantine'))
-  const run = options.threads > 1 ? await threaded(options, settings, sources) : alone(options, settings, ruleset)
+  const run =
+    options.threads > 1 ? await threaded(options, settings, sources, ruleset) : alone(options, settings, ruleset)
   const loadedCpu = process.cpuUsage()
   const loaded = performance.now()
   let toldAt = loaded
@@ -142,9 +149,11 @@ export async function runAnalyze(options: AnalyzeOptions): Promise<AnalyzeFigure
 
 type Run = (reader: LineReader, take: (part: MatchPart) => void) => Promise<void>
 
-/** Jobs that are handed out at a time. */
+/** Jobs that a thread has before it, and that are handed out in all. */
+const jobsPerThread = 3
+
 function jobsMaxOf({ threads }: AnalyzeOptions): number {
-  return threads * 3
+  return threads * jobsPerThread
 }
 
 /** Everything in this thread: match hands its own buffers to correlate. */
@@ -158,53 +167,102 @@ function alone(options: AnalyzeOptions, settings: EngineSettings, ruleset: Rules
   }
 }
 
-/** Match on worker threads, results put in order here. */
-async function threaded(options: AnalyzeOptions, settings: EngineSettings, sources: RulesetSources): Promise<Run> {
+/** Match on worker threads and, between two results, on this one too: it costs one engine less. Results are put in order here. */
+async function threaded(
+  options: AnalyzeOptions,
+  settings: EngineSettings,
+  sources: RulesetSources,
+  ruleset: Ruleset,
+): Promise<Run> {
   const jobsMax = jobsMaxOf(options)
-  const pool = await MatchPool.start({
-    threads: options.threads,
-    sources,
-    ...stageOptions(settings),
-    journalFolder: null,
-  })
+  const workers = options.threads - 1
+  const pool = await MatchPool.start({ threads: workers, sources, ...stageOptions(settings), journalFolder: null })
   return async (reader, take) => {
     const { format, location, timeMs } = lineOptions(options)
     const reorder = new Reorder<MatchPart>(jobsMax)
+    const own = new OwnStage({ ...stageOptions(settings), ruleset, emit: (part) => reorder.put(part) })
     let job = 0
+    let isAtEnd = false
+    const next = (): MatchJob | null => {
+      if (isAtEnd || job >= reorder.head + jobsMax) return null
+      const bytes = reader.next()
+      if (bytes !== null) return { kind: 'lines', job: job++, bytes, format, location, timeMs, fromEvent: 0 }
+      isAtEnd = true
+      return null
+    }
     try {
       await new Promise<void>((resolve, reject) => {
-        let isAtEnd = false
-        const feed = (): void => {
-          while (!isAtEnd && job < reorder.head + jobsMax) {
-            const bytes = reader.next()
-            if (bytes === null) isAtEnd = true
-            else pool.dispatch({ kind: 'lines', job: job++, bytes, format, location, timeMs, fromEvent: 0 })
+        let isDue = false
+        const turn = (): void => {
+          isDue = false
+          for (let part = reorder.take(); part !== null; part = reorder.take()) {
+            take(part)
+            if (!own.taken(part)) pool.taken(part)
           }
-          if (isAtEnd && reorder.head === job) resolve()
-        }
-        const step = (work: () => void): void => {
-          try {
-            work()
-          } catch (error) {
-            reject(error)
+          while (pool.openJobs < workers * jobsPerThread) {
+            const given = next()
+            if (given === null) break
+            pool.dispatch(given)
           }
+          const mine = next()
+          if (mine !== null) {
+            own.run(mine)
+            soon()
+          } else if (isAtEnd && reorder.head === job) resolve()
         }
-        pool.onPart = (part) =>
-          step(() => {
-            reorder.put(part)
-            for (let next = reorder.take(); next !== null; next = reorder.take()) {
-              take(next)
-              pool.taken(next)
+        // Results of the workers come in between.
+        const soon = (): void => {
+          if (isDue) return
+          isDue = true
+          setImmediate(() => {
+            try {
+              turn()
+            } catch (error) {
+              reject(error)
             }
-            feed()
           })
+        }
+        pool.onPart = (part) => {
+          reorder.put(part)
+          soon()
+        }
         pool.onFailure = reject
         pool.onSkipped = (_record, reason) => reject(new Error(`lines that no worker survives: ${reason}`))
-        step(feed)
+        soon()
       })
     } finally {
       await pool.close()
     }
+  }
+}
+
+/** A match stage on this thread whose parts may wait for their turn: each has buffers of its own, which come back to be filled again. */
+class OwnStage {
+  readonly #stage: MatchStage
+  readonly #spare: BatchBuffers[] = []
+  readonly #mine = new Set<MatchPart>()
+
+  constructor(options: MatchStageOptions) {
+    const { emit } = options
+    this.#stage = new MatchStage({
+      ...options,
+      emit: (part) => {
+        this.#mine.add(part)
+        emit(part)
+      },
+      refill: () => this.#spare.pop() ?? { words: new ArrayBuffer(1 << 16), bytes: new ArrayBuffer(1 << 20) },
+    })
+  }
+
+  run(job: MatchJob): void {
+    this.#stage.run(job)
+  }
+
+  /** Takes a part's buffers back; false when it is no part of this stage. */
+  taken(part: MatchPart): boolean {
+    if (!this.#mine.delete(part)) return false
+    if (part.batch !== null) this.#spare.push({ words: part.batch.words, bytes: part.batch.bytes })
+    return true
   }
 }
 
