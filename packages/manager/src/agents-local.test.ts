@@ -101,6 +101,21 @@ test('an agent is taken in, looked up and removed; it is in client.keys at once'
   expect(await call('get', { id: '001' })).toMatchObject({ error: 9011 })
 })
 
+const purges: readonly [says: string, auth: string, purge: object, isKept: boolean][] = [
+  ['stays in client.keys, marked', '', {}, true],
+  ['leaves it where <purge> says so', '<purge>yes</purge>', {}, false],
+  ['leaves it where the request says so', '', { purge: true }, false],
+  ['stays where the request says so', '<purge>yes</purge>', { purge: false }, true],
+]
+test.each(purges)('an agent that is removed %s', async (_says, auth, purge, isKept) => {
+  writeFileSync(join(home, 'etc/client.keys'), `007 web any ${key}\n`)
+  await start(auth)
+  expect(await call('remove', { id: '007', ...purge })).toMatchObject({ error: 0 })
+  expect(keysFile()).toBe(isKept ? `007 !web any ${key}\n` : '')
+  // Its id is not given to another one, kept or not.
+  expect(await call('add', { name: 'next', ip: 'any' })).toMatchObject({ data: { id: '008' } })
+})
+
 test('an agent from elsewhere keeps its id and key', async () => {
   await start()
   const wanted = { name: 'moved', ip: '10.0.0.7', id: '120', key }
