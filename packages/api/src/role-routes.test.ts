@@ -179,3 +179,43 @@ describe('roles and policies of one’s own', () => {
     expect((await ask('POST', '/security/roles', { name: 'mine' }, almost)).status).toBe(403)
   })
 })
+
+describe('some that are named', () => {
+  const lists: [url: string, ids: number[], code: number][] = [
+    ['/security/users?user_ids=2,3,999', [2, 3], 5001],
+    ['/security/roles?role_ids=2,999', [2], 4002],
+    ['/security/policies?policy_ids=4,999', [4], 4007],
+  ]
+  test.each(lists)('%s', async (url, ids, code) => {
+    const { body } = await ask('GET', url)
+    expect(body).toMatchObject({ error: 2, data: { failed_items: [{ error: { code }, id: ['999'] }] } })
+    expect(body.data.affected_items.map(({ id }: { id: number }) => id)).toEqual(ids)
+  })
+
+  test('security rules, of which there are none', async () => {
+    expect((await ask('GET', '/security/rules?rule_ids=999')).body).toMatchObject({
+      error: 1,
+      data: { affected_items: [], failed_items: [{ error: { code: 4022 } }] },
+    })
+  })
+
+  test('users are removed, but not oneself, nobody who is not there, and no more than one may', async () => {
+    const gone = itemOf(await ask('POST', '/security/users', { username: 'gone', password: testPassword }))
+    const me = (await ask('GET', '/security/users/me')).body.data.affected_items[0].id
+    const token = await api.login('users_admin')
+    expect((await ask('DELETE', `/security/users?user_ids=${me}`, undefined, token)).body).toMatchObject({
+      error: 1,
+      data: { failed_items: [{ error: { code: 4000 } }] },
+    })
+    expect((await ask('DELETE', `/security/users?user_ids=${gone},${me},999`)).body).toMatchObject({
+      error: 2,
+      data: {
+        affected_items: [{ id: gone, username: 'gone' }],
+        failed_items: [
+          { error: { code: 5008 }, id: [`${me}`] },
+          { error: { code: 5001 }, id: ['999'] },
+        ],
+      },
+    })
+  })
+})

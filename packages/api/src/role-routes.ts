@@ -5,13 +5,12 @@
 import { Type } from 'typebox'
 import { type Access, customIdMin, type Policy, type RoleFacts } from './access.ts'
 import { doneAnswer } from './agent-items.ts'
-import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
+import { answerSchema, commonQuery, itemsAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
-import { visible } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import { actions, resourceKinds } from './permissions.ts'
 import { policyProblem, resourcePattern } from './rights.ts'
-import { administratorOf, idSchema, listSchema, nameSchema } from './role-parts.ts'
+import { administratorOf, chosenAnswer, idSchema, listSchema, nameSchema } from './role-parts.ts'
 import { mappingChanged } from './security-settings.ts'
 import type { ApiServer } from './server.ts'
 
@@ -36,7 +35,7 @@ const policySchema = Type.Object(
 )
 
 export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Access): void {
-  const read = { tags, security, response, querystring: Type.Object(pagingQuery) }
+  const read = { tags, security, response }
   const write = { tags, security, response, querystring }
   // Whatever policies name: an administrator, or nobody.
   const config = { permission: 'security:update', isNarrowed: true } as const
@@ -44,23 +43,43 @@ export function roleRoutes(server: ApiServer, { state }: ApiParts, access: Acces
   server.get(
     '/security/roles',
     {
-      schema: { ...read, summary: 'Roles, and what each allows' },
+      schema: {
+        ...read,
+        summary: 'Roles, and what each allows',
+        querystring: Type.Object({ ...pagingQuery, role_ids: Type.Optional(listSchema) }),
+      },
       config: { permission: 'security:read', isNarrowed: true },
     },
     (request) => {
-      const found = visible(request, access.roles(), ({ id }) => [`role:id:${id}`])
-      return listAnswer(found.map(roleItem), request.query, 'Roles were returned')
+      return chosenAnswer(request, {
+        kind: 'role',
+        all: access.roles(),
+        list: request.query.role_ids,
+        present: roleItem,
+        query: request.query,
+        message: 'Roles were returned',
+      })
     },
   )
   server.get(
     '/security/policies',
     {
-      schema: { ...read, summary: 'Policies, and which roles have them' },
+      schema: {
+        ...read,
+        summary: 'Policies, and which roles have them',
+        querystring: Type.Object({ ...pagingQuery, policy_ids: Type.Optional(listSchema) }),
+      },
       config: { permission: 'security:read', isNarrowed: true },
     },
     (request) => {
-      const found = visible(request, access.policies(), ({ id }) => [`policy:id:${id}`])
-      return listAnswer(found.map(policyItem), request.query, 'Policies were returned')
+      return chosenAnswer(request, {
+        kind: 'policy',
+        all: access.policies(),
+        list: request.query.policy_ids,
+        present: policyItem,
+        query: request.query,
+        message: 'Policies were returned',
+      })
     },
   )
 

@@ -7,11 +7,10 @@ import { Type } from 'typebox'
 import { type Access, customIdMin } from './access.ts'
 import { doneAnswer } from './agent-items.ts'
 import { ruleProblem } from './context-rules.ts'
-import { answerSchema, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
+import { answerSchema, commonQuery, itemsAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
-import { visible } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
-import { administratorOf, idSchema, listSchema, nameSchema } from './role-parts.ts'
+import { administratorOf, chosenAnswer, idSchema, listSchema, nameSchema } from './role-parts.ts'
 import { mappingChanged } from './security-settings.ts'
 import type { ApiServer } from './server.ts'
 
@@ -51,13 +50,19 @@ export function securityRuleRoutes(server: ApiServer, { state }: ApiParts, acces
       schema: {
         ...schema,
         summary: 'Security rules, and which roles they give',
-        querystring: Type.Object(pagingQuery),
+        querystring: Type.Object({ ...pagingQuery, rule_ids: Type.Optional(listSchema) }),
       },
       config: { permission: 'security:read', isNarrowed: true },
     },
     (request) => {
-      const rules = visible(request, securityRules(state), ({ id }) => [`rule:id:${id}`])
-      return listAnswer(rules.map(ruleItem), request.query, 'All specified security rules were returned')
+      return chosenAnswer(request, {
+        kind: 'rule',
+        all: securityRules(state),
+        list: request.query.rule_ids,
+        present: ruleItem,
+        query: request.query,
+        message: 'All specified security rules were returned',
+      })
     },
   )
 

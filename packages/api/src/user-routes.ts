@@ -3,15 +3,16 @@ import type { User } from '@dogwatch/store'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { type Access, customIdMin } from './access.ts'
-import { answerSchema, apiTime, commonQuery, itemsAnswer, listAnswer, pagingQuery } from './envelope.ts'
+import { doneAnswer } from './agent-items.ts'
+import { answerSchema, apiTime, commonQuery, itemsAnswer, pagingQuery } from './envelope.ts'
 import { ApiError } from './error.ts'
-import { demand, visible } from './narrow.ts'
+import { demand } from './narrow.ts'
 import type { ApiParts } from './parts.ts'
 import { hashPassword, passwordLengthMax, passwordProblem } from './password.ts'
 import { actions, administrator } from './permissions.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { exceeding } from './rights.ts'
-import { administratorOf } from './role-parts.ts'
+import { administratorOf, chosenAnswer, listSchema } from './role-parts.ts'
 import { roleRoutes } from './role-routes.ts'
 import { securityRuleRoutes } from './security-rule-routes.ts'
 import { type ApiServer, askerOf } from './server.ts'
@@ -33,12 +34,24 @@ export function userRoutes(
   server.get(
     '/security/users',
     {
-      schema: { tags, security, response, summary: 'Users', querystring: Type.Object(pagingQuery) },
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Users',
+        querystring: Type.Object({ ...pagingQuery, user_ids: Type.Optional(listSchema) }),
+      },
       config: { permission: 'security:read', isNarrowed: true },
     },
     (request) => {
-      const found = visible(request, state.users(), nameOf)
-      return listAnswer(found.map(userItem), request.query, 'Users were returned')
+      return chosenAnswer(request, {
+        kind: 'user',
+        all: state.users(),
+        list: request.query.user_ids,
+        present: userItem,
+        query: request.query,
+        message: 'Users were returned',
+      })
     },
   )
 
@@ -203,15 +216,40 @@ export function userRoutes(
       },
       config: { permission: 'security:delete', isNarrowed: true },
     },
+    (request) => itemsAnswer([remove(request, request.params.user_id)], 'User was successfully deleted'),
+  )
+  server.delete(
+    '/security/users',
+    {
+      schema: {
+        tags,
+        security,
+        response,
+        summary: 'Remove users that are named',
+        querystring: Type.Object({
+          ...commonQuery,
+          user_ids: Type.String({ pattern: '^[0-9]{1,9}(,[0-9]{1,9}){0,99}$', description: 'Ids, with commas' }),
+        }),
+      },
+      config: { permission: 'security:delete', isNarrowed: true },
+    },
     (request) => {
-      const user = known(request.params.user_id)
-      request.auditNote = user.name
-      if (user.id === askerOf(request).id) throw new ApiError(400, 'nobody removes themselves', 5008)
-      demand(request, nameOf(user))
-      checkRemovable(request, user)
-      keepOneAdministrator(user.id)
-      state.removeUser(user.id)
-      return itemsAnswer([userItem(user)], 'User was successfully deleted')
+      const done: object[] = []
+      const failed: { id: string; code: number; message: string }[] = []
+      for (const id of new Set(request.query.user_ids.split(',').map(Number))) {
+        try {
+          done.push(remove(request, id))
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error
+          failed.push({ id: String(id), code: error.code ?? 5004, message: error.message })
+        }
+      }
+      request.auditNote = request.query.user_ids
+      return doneAnswer(done, failed, {
+        all: 'Users were successfully deleted',
+        some: 'Some users were not deleted',
+        none: 'No user was deleted',
+      })
     },
   )
 
@@ -291,6 +329,17 @@ export function userRoutes(
       return itemsAnswer(items, 'What users did was returned', total)
     },
   )
+
+  function remove(request: FastifyRequest, id: number): object {
+    const user = known(id)
+    request.auditNote = user.name
+    if (user.id === askerOf(request).id) throw new ApiError(400, 'nobody removes themselves', 5008)
+    demand(request, nameOf(user))
+    checkRemovable(request, user)
+    keepOneAdministrator(user.id)
+    state.removeUser(user.id)
+    return userItem(user)
+  }
 
   function known(id: number): User {
     const user = state.user(id)
