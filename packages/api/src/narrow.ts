@@ -132,9 +132,9 @@ export function searchNarrowing(request: FastifyRequest, parts: ApiParts): Query
       `search:read is given on ${meant.length} agents one by one, ${searchedAgentsMax} can be; give it on agent:id:*`,
       4000,
     )
-  const any: Query = { kind: 'or', parts: meant.map((id) => ({ kind: 'equals', field: 'agent.id', value: id })) }
-  if (isOpen) return meant.length === 0 ? null : { kind: 'not', part: any }
-  return meant.length === 0 ? { kind: 'not', part: { kind: 'all' } } : any
+  const ofMeant: Query = { kind: 'or', parts: meant.map((id) => ({ kind: 'equals', field: 'agent.id', value: id })) }
+  if (isOpen) return meant.length === 0 ? null : { kind: 'not', part: ofMeant }
+  return meant.length === 0 ? { kind: 'not', part: { kind: 'all' } } : ofMeant
 }
 
 export function narrowedQuery(query: Query, narrowing: Query | null): Query {

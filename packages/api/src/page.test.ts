@@ -102,14 +102,18 @@ describe('the page’s files', () => {
     expect((await ask('GET', '/app/assets/main-old.js')).statusCode).toBe(404)
   })
   test('an address that asks for files without an end is refused, and others are not', async () => {
-    const from = async (remoteAddress: string, url: string): Promise<number> =>
+    const statusFor = async (remoteAddress: string, url: string): Promise<number> =>
       (await api.server.inject({ method: 'GET', url, remoteAddress })).statusCode
     for (let asked = 0; asked < pageFilesPerMinute; asked += 100) {
-      const answers = await Promise.all(Array.from({ length: 100 }, () => from('2001:db8::1', '/app/favicon.svg')))
+      const answers = await Promise.all(Array.from({ length: 100 }, () => statusFor('2001:db8::1', '/app/favicon.svg')))
       expect(new Set(answers)).toEqual(new Set([200]))
     }
-    expect([await from('2001:db8::2', '/app/favicon.svg'), await from('2001:db8::1', '/app/')]).toEqual([429, 429])
-    expect([await from('2001:db8:0:1::1', '/app/favicon.svg'), await from('2001:db8::1', '/')]).toEqual([200, 200])
+    expect([await statusFor('2001:db8::2', '/app/favicon.svg'), await statusFor('2001:db8::1', '/app/')]).toEqual([
+      429, 429,
+    ])
+    expect([await statusFor('2001:db8:0:1::1', '/app/favicon.svg'), await statusFor('2001:db8::1', '/')]).toEqual([
+      200, 200,
+    ])
   })
   test('what is not there is counted too', async () => {
     const answers = new Set<number>()
