@@ -169,6 +169,24 @@ describe('first time seen', () => {
   test('needs a decoder with fts', () => expect(ids(of(rule(101, 9, '<if_fts/>')), ['hello'])).toEqual([0]))
 })
 
+const keeping: [says: string, rest: string][] = [
+  ['a first time that cannot be', '<if_fts/>'],
+  ['a list of a field that is not there', '<list field="none">etc/lists/l</list>'],
+]
+for (const [says, rest] of keeping)
+  test(`check_diff keeps the log though what is asked behind it fails: ${says}`, () => {
+    const ruleset = loadTest({
+      decoders: fts,
+      rules: rule(100, 3, '<match>x</match>') + rule(101, 9, `<if_sid>100</if_sid><check_diff/>${rest}`),
+      lists: { 'etc/lists/l': 'a:b\n' },
+    })
+    const got = answers(ruleset, ['x 1', 'x 2'])
+    expect(got.map(({ id, whole }) => [id, whole.previous_output])).toEqual([
+      [100, undefined],
+      [100, 'Previous output:\nx 1'],
+    ])
+  })
+
 test('check_diff holds when the log changes', () => {
   const got = answers(of(rule(101, 9, '<match>^out</match><check_diff/>')), ['out 1', 'out 1', 'out 2', 'out 1'])
   expect(got.map(({ id }) => id)).toEqual([0, 0, 101, 101])

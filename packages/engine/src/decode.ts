@@ -7,9 +7,12 @@ import { category, type FieldSlots } from './fields.ts'
 import { JsonDecoder } from './json-decoder.ts'
 import type { Kernels } from './kernels.ts'
 import { ownCopy } from './latin1.ts'
+import { LiteralScanner } from './literal-scanner.ts'
 import { ossecAlert, packetFilter, sonicWall, symantecWebSecurity } from './plugins.ts'
 import { Prefilter } from './prefilter.ts'
 
+/** Chains with fewer links that need a literal are tried as they are. */
+const linksMin = 8
 /** Most program names whose decoders are remembered; senders choose the names. */
 const programsMax = 4_000
 
@@ -34,6 +37,7 @@ export class EventDecoder {
   readonly #builtins = new Map<string, Decoder>()
   readonly #byProgram = new Map<string, readonly Decoder[]>()
   readonly #prefilter: Prefilter<Decoder>
+  readonly #links = new Map<readonly Child[], LiteralScanner | null>()
   readonly #groups: string[] = []
   /** Set for an explanation: nothing is filtered then, and every try is told. */
   trace: DecodeTrace | null = null
@@ -139,17 +143,37 @@ export class EventDecoder {
     let decoder = first
     let n = place
     let regexEnd = childEnd
+    const links =
+      children === null || children.length < linksMin || this.trace !== null ? null : this.#linksOf(children)
+    let stamp = 0
     for (;;) {
       const next = children?.[n]?.next === true
       if (decoder.plugin !== null) this.#plugin(event, decoder, parentEnd, childEnd)
       else if (decoder.regex !== null) {
-        const end = this.#extract(event, decoder, parentEnd, childEnd, regexEnd)
+        if (stamp === 0 && next && links !== null)
+          stamp = event.logStart >= 0 ? links.scan(event.fullLog, event.logStart) : links.scan(event.log, 0)
+        const isOut = stamp !== 0 && links?.needy[n] === 1 && links.seen[n] !== stamp
+        const end = isOut ? noMatch : this.#extract(event, decoder, parentEnd, childEnd, regexEnd)
         if (end !== noMatch) regexEnd = end
       } else return
       if (!next || children === null) return
       n++
       decoder = (children[n] as Child).decoder
     }
+  }
+
+  /** Finds at once which links of long chains have their literal in the log; null where few are worth it. */
+  #linksOf(children: readonly Child[]): LiteralScanner | null {
+    let links = this.#links.get(children)
+    if (links === undefined) {
+      const scanner = new LiteralScanner(
+        children.map(({ decoder }) => decoder.regex?.needs ?? null),
+        this.#kernels,
+      )
+      links = scanner.needy.reduce((sum, needy) => sum + needy, 0) < linksMin ? null : scanner
+      this.#links.set(children, links)
+    }
+    return links
   }
 
   /** The offset behind the match, noMatch when the regex does not match. */

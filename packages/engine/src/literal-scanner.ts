@@ -44,6 +44,8 @@ export function isWorthScanning(needs: Needs | null): needs is Needs {
 export class LiteralScanner {
   /** Stamp of the last scan in which an item's literal was seen, by item. */
   readonly seen: Int32Array
+  /** 1 for an item that is asked for at all. */
+  readonly needy: Uint8Array
   /** Length of the windows; 0 when there is nothing to look for. */
   readonly #window: number
   /** How far to go on behind two bytes; `stopBit` and one where a window may end. */
@@ -59,6 +61,7 @@ export class LiteralScanner {
   /** `needs` by item; null, or not worth scanning, for an item that is never asked for. */
   constructor(needs: readonly (Needs | null)[], kernels: Kernels | null = null) {
     this.seen = new Int32Array(needs.length)
+    this.needy = Uint8Array.from(needs, (need) => (isWorthScanning(need) ? 1 : 0))
     const literals = new Map<string, { text: string; fold: boolean; items: number[] }>()
     for (const [item, need] of needs.entries()) {
       if (!isWorthScanning(need)) continue

@@ -248,14 +248,18 @@ export class Matcher {
       if (!(conditions[n] as { test(event: Event): boolean }).test(event)) return false
     let flags = 0
     if (rule.firstTimeSeen || rule.checkDiff || rule.correlation !== null) {
-      if (rule.firstTimeSeen && event.decoder?.fts == null && !event.isNewEntry) return false
       flags = nodeFlags.stateful
+      if (rule.firstTimeSeen && event.decoder?.fts == null && !event.isNewEntry) {
+        // The log is kept for the next comparison all the same.
+        if (!rule.checkDiff) return false
+        flags |= nodeFlags.failsAfterState
+      }
     }
     const { lists } = rule
     for (let n = 0; n < lists.length; n++) {
       if ((lists[n] as { test(event: Event): boolean }).test(event)) continue
       if (!rule.firstTimeSeen && !rule.checkDiff) return false
-      flags = nodeFlags.stateful | nodeFlags.failsAfterState
+      flags |= nodeFlags.failsAfterState
       break
     }
     const at = this.#nodeEnd

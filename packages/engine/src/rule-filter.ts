@@ -47,7 +47,10 @@ export class RuleFilter {
     this.#slots = Int32Array.from(
       ruleset.rules,
       (rule) =>
-        rule.conditions.find(({ slot }) => slot >= 0)?.slot ?? rule.lists.find(({ slot }) => slot >= 0)?.slot ?? -1,
+        rule.conditions.find(({ slot }) => slot >= 0)?.slot ??
+        // What is asked for before a list may have to be remembered though the list fails.
+        (rule.firstTimeSeen || rule.checkDiff ? undefined : rule.lists.find(({ slot }) => slot >= 0)?.slot) ??
+        -1,
     )
     this.#needs = ruleset.rules.map(({ conditions }) => logNeeds(conditions))
     this.#needy = Uint8Array.from(this.#needs, (need) => (need === null ? 0 : 1))
