@@ -200,6 +200,26 @@ describe('what agents sent', () => {
     const all = await ask('GET', `/dogwatch/event/${of(2)}?neighbours=5`)
     expect([all.body.data.before.length, all.body.data.after.length]).toEqual([1, 2])
   })
+
+  test('a live tail tells of their own alone', async () => {
+    const port = await api.api.listen('127.0.0.1', 0)
+    const abort = new AbortController()
+    const answer = await fetch(`http://127.0.0.1:${port}/dogwatch/tail`, {
+      headers: { authorization: `Bearer ${tokens.get('dmz')}` },
+      signal: abort.signal,
+    })
+    const later = (n: number, agentId: string) => ({ ...alert(n, agentId), timeMs: nowMs + n })
+    await api.store.append('alerts', [later(21, '001'), later(22, '002'), later(23, '003')])
+    let text = ''
+    const decoder = new TextDecoder()
+    for await (const chunk of answer.body ?? []) {
+      text += decoder.decode(chunk, { stream: true })
+      if (text.includes('event: document')) break
+    }
+    abort.abort()
+    const told = [...text.matchAll(/"full_log":"log (\d+)"/g)].map(([, n]) => n)
+    expect(told).toEqual(['22'])
+  })
 })
 
 describe('groups, files, users', () => {
