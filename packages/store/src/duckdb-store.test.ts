@@ -62,7 +62,7 @@ test('a day of many documents is sealed with little memory, and a day that canno
   for (let n = 0; n < 12; n += 1) {
     const documents = Array.from({ length: 2000 }, (_, k) =>
       sampleDocument(n * 2000 + k, full + n * 2000 + k, {
-        data: { text: Array.from({ length: 320 }, word).join(' ') },
+        data: { n: k % 5, text: Array.from({ length: 320 }, word).join(' ') },
       }),
     )
     await store.append('alerts', documents)
@@ -77,6 +77,10 @@ test('a day of many documents is sealed with little memory, and a day that canno
     const found = await store.search({ ...within, query: parseQuery(query).query ?? { kind: 'all' } })
     expect([query, found.total]).toEqual([query, query.startsWith('not') ? 24_000 : 0])
   }
+  // Several at once find too little memory, and then have it one after the other.
+  const asked = { index: 'alerts', range: within.range, query: { kind: 'all' }, field: 'data.n', limit: 2 } as const
+  const answers = await Promise.all(Array.from({ length: 6 }, () => store.terms(asked)))
+  for (const { terms } of answers) expect(terms.map(({ count }) => count)).toEqual([4800, 4800])
   await store.append('alerts', [sampleDocument(1, full + dayMs)])
   mkdirSync(join(folder, 'sealed', sealedName('alerts', '2024-10-15')))
   await expect(store.retain(retention)).rejects.toThrow(/2024.10.15/)

@@ -136,8 +136,12 @@ class DuckDbStore implements Store {
   /** Writing happens one after the other. */
   #lastWrite: Promise<unknown> = Promise.resolve()
   #searching = 0
+  /** Searches that wait for the memory of all others, or have it. */
+  #hungry = 0
+  #lastAlone: Promise<unknown> = Promise.resolve()
+  readonly #whenDrained: (() => void)[] = []
   /** Of those that want one thread only. */
-  #working = 0
+  #onOne = 0
   readonly #waiting: (() => void)[] = []
 
   static async open(instance: DuckDBInstance, options: DuckDbOptions): Promise<DuckDbStore> {
@@ -642,7 +646,7 @@ class DuckDbStore implements Store {
     const name = tableName(index, day)
     const path = join(this.#sealedFolder, sealedName(index, day))
     // As the documents lie, which is nearly by time: sorting whole documents takes more memory than the store has.
-    await this.#alone(() =>
+    await this.#onOneThread(() =>
       this.#writer.run(
         `COPY ${name} TO ${literal(`${path}.tmp`)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '4MB')`,
       ),
@@ -733,14 +737,16 @@ class DuckDbStore implements Store {
 
   /** Runs a search on a connection of its own when its turn comes; one that takes too long is broken off. */
   async #searchTurn<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    if (this.#searching >= searchesAtOnce) {
-      if (this.#waiting.length >= searchesWaitingMax) {
-        throw new StoreError('STORE_BUSY', `${searchesWaitingMax} searches wait already; try again in a moment`)
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    await this.#enter()
+    let isInside = true
+    const leave = (): void => {
+      if (isInside) this.#leave()
+      isInside = false
     }
-    this.#searching += 1
-    const connection = await this.#instance.connect()
+    const connection = await this.#instance.connect().catch((error: unknown) => {
+      leave()
+      throw error
+    })
     let isTooLong = false
     const breakOff = () => {
       isTooLong = true
@@ -756,7 +762,9 @@ class DuckDbStore implements Store {
         return await work(connection)
       } catch (error) {
         if (isTooLong || !isMemoryShort(error)) throw error
-        return await this.#alone(() => work(connection))
+        const answer = this.#alone(() => work(connection))
+        leave()
+        return await answer
       }
     } catch (error) {
       if (isMemoryShort(error)) {
@@ -772,20 +780,63 @@ class DuckDbStore implements Store {
     } finally {
       clearTimeout(timer)
       connection.closeSync()
-      this.#searching -= 1
-      this.#waiting.shift()?.()
+      leave()
     }
   }
 
-  /** Runs what takes much memory on one thread, which takes half of it; other searches take longer meanwhile. */
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    this.#working += 1
+  /** Waits for a turn. */
+  async #enter(): Promise<void> {
+    if (this.#searching < searchesAtOnce && this.#hungry === 0) {
+      this.#searching += 1
+      return
+    }
+    if (this.#waiting.length >= searchesWaitingMax) {
+      throw new StoreError('STORE_BUSY', `${searchesWaitingMax} searches wait already; try again in a moment`)
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #leave(): void {
+    this.#searching -= 1
+    if (this.#searching === 0) for (const tell of this.#whenDrained.splice(0)) tell()
+    this.#admit()
+  }
+
+  #admit(): void {
+    while (this.#hungry === 0 && this.#searching < searchesAtOnce) {
+      const next = this.#waiting.shift()
+      if (next === undefined) return
+      this.#searching += 1
+      next()
+    }
+  }
+
+  /** Runs a search that found too little memory again, with no other beside it: those that run end first, those that come wait. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#hungry += 1
+    const run = async (): Promise<T> => {
+      try {
+        if (this.#searching > 0) await new Promise<void>((resolve) => this.#whenDrained.push(resolve))
+        return await this.#onOneThread(work)
+      } finally {
+        this.#hungry -= 1
+        this.#admit()
+      }
+    }
+    const next = this.#lastAlone.then(run, run)
+    this.#lastAlone = next.catch(() => {}) // whoever asked is told; the next one starts afresh
+    return next
+  }
+
+  /** On one thread, work takes half the memory; what else runs takes longer meanwhile. */
+  async #onOneThread<T>(work: () => Promise<T>): Promise<T> {
+    this.#onOne += 1
     await this.#writer.run('SET threads TO 1')
     try {
       return await work()
     } finally {
-      this.#working -= 1
-      if (this.#working === 0) await this.#writer.run(`SET threads TO ${Math.trunc(this.#options.threads)}`)
+      this.#onOne -= 1
+      if (this.#onOne === 0) await this.#writer.run(`SET threads TO ${Math.trunc(this.#options.threads)}`)
     }
   }
 
