@@ -43,8 +43,9 @@ export class Event {
   /** Rule set by the OSSECAlert plugin; -1 when none. */
   presetRule = -1
   readonly slots: FieldSlots
-  #stamp = 0
-  #stamps = new Int32Array(64)
+  /** Marks of the slots that have a value: those that equal `stamp`. Read by the rule filter, written here only. */
+  stamp = 0
+  stamps = new Int32Array(64)
   #places = new Int32Array(64)
 
   constructor(slots: FieldSlots) {
@@ -67,11 +68,11 @@ export class Event {
     this.compliance = null
     this.rendered = null
     this.presetRule = -1
-    this.#stamp = nextStamp(this.#stamp, this.#stamps)
-    if (this.#stamps.length < this.slots.size) {
-      this.#stamps = new Int32Array(this.slots.size + 64)
+    this.stamp = nextStamp(this.stamp, this.stamps)
+    if (this.stamps.length < this.slots.size) {
+      this.stamps = new Int32Array(this.slots.size + 64)
       this.#places = new Int32Array(this.slots.size + 64)
-      this.#stamp = 1
+      this.stamp = 1
     }
   }
 
@@ -87,8 +88,8 @@ export class Event {
     this.keys[at] = key
     this.values[at] = value
     this.dynamicCount = at + 1
-    if (slot >= 0 && this.#stamps[slot] !== this.#stamp) {
-      this.#stamps[slot] = this.#stamp
+    if (slot >= 0 && this.stamps[slot] !== this.stamp) {
+      this.stamps[slot] = this.stamp
       this.#places[slot] = at
     }
     return true
@@ -99,7 +100,7 @@ export class Event {
     if (count >= this.dynamicCount) return
     const keep = count
     this.dynamicCount = 0
-    this.#stamp = nextStamp(this.#stamp, this.#stamps)
+    this.stamp = nextStamp(this.stamp, this.stamps)
     for (let n = 0; n < keep; n++)
       this.addDynamic(this.keys[n] as string, this.slots.of(this.keys[n] as string), this.values[n] as string)
   }
@@ -117,12 +118,8 @@ export class Event {
     return bits
   }
 
-  hasSlot(slot: number): boolean {
-    return this.#stamps[slot] === this.#stamp
-  }
-
   /** The first value under a slot's name; undefined when the event has none. */
   dynamic(slot: number): string | undefined {
-    return this.#stamps[slot] === this.#stamp ? this.values[this.#places[slot] as number] : undefined
+    return this.stamps[slot] === this.stamp ? this.values[this.#places[slot] as number] : undefined
   }
 }

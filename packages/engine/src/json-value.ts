@@ -77,15 +77,41 @@ export class JsonReader {
         return nul === -1 ? out : out.slice(0, nul)
       }
       out += text.slice(from, from + slash)
-      this.at = from + slash
+      const start = from + slash
+      this.at = start
       const piece = this.#escape()
-      if (piece === null) return this.#fail()
+      if (piece === null || (piece === '\0' && !this.#passRest(start))) return this.#fail()
+      if (piece === '\0') return out.includes('\0') ? out.slice(0, out.indexOf('\0')) : out
       out += piece
       from = this.at
     }
   }
 
-  /** At a backslash: what the escape stands for, as UTF-8 bytes. */
+  /**
+   * Behind an escape that stands for NUL, where it began: passes over the rest of the string, which nobody sees but which must still be sound. The closing
+   * quote is the first that no backslash takes along, as the reference looks for it beforehand; an escape whose six bytes reach over it is broken.
+   */
+  #passRest(start: number): boolean {
+    const { text } = this
+    let quote = start
+    while (quote < text.length && text.charCodeAt(quote) !== 34) quote += text.charCodeAt(quote) === 92 ? 2 : 1
+    if (quote >= text.length || this.at > quote) return false
+    while (this.at < quote) {
+      if (text.charCodeAt(this.at) !== 92) {
+        this.at++
+        continue
+      }
+      const isUnicode = text.charCodeAt(this.at + 1) === 117
+      if (this.#escape() === null || (isUnicode && this.at > quote)) return false
+    }
+    this.at = quote + 1
+    return true
+  }
+
+  /**
+   * At a backslash: what the escape stands for, as UTF-8 bytes. Without four hexadecimal digits `\u` stands for NUL, as in the reference, and takes its six
+   * bytes all the same; a letter that means nothing and half a surrogate pair break the string.
+   */
   #escape(): string | null {
     const letter = this.text[this.at + 1]
     if (letter === undefined) return null
@@ -95,7 +121,8 @@ export class JsonReader {
     }
     const first = this.#hex(this.at + 2)
     this.at += 6
-    if (first < 0 || (first >= 0xdc00 && first <= 0xdfff)) return null
+    if (first < 0) return '\0'
+    if (first >= 0xdc00 && first <= 0xdfff) return null
     if (first < 0xd800 || first > 0xdbff) return utf8(first)
     if (!this.text.startsWith('\\u', this.at)) return null
     const second = this.#hex(this.at + 2)

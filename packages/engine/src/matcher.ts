@@ -270,9 +270,8 @@ export class Matcher {
     if ((flags & nodeFlags.failsAfterState) === 0) {
       const filter = this.#filter
       const children = filter.children(rule)
-      for (let n = 0; n < children.length; n++) {
-        const index = children[n] as number
-        if (filter.isPossible(index) && this.#walk(filter.rules[index] as Rule)) {
+      for (let n = filter.next(children, 0); n < children.length; n = filter.next(children, n + 1)) {
+        if (this.#walk(filter.rules[children[n] as number] as Rule)) {
           isCertain = true
           break
         }

@@ -23,18 +23,20 @@ interface DecoderView {
 }
 
 const none = new Int32Array(0)
+/** Words of `#facts` for a rule; one is spare, so that they lie in one line of the cache. */
+const factsLength = 4
 
 export class RuleFilter {
   readonly rules: readonly Rule[]
   readonly #ruleset: Ruleset
   readonly #kernels: Kernels | null
   readonly #views = new Map<number, DecoderView>()
-  /** Slot of the dynamic field that a rule asks for first; -1 when it asks for none. */
-  readonly #slots: Int32Array
+  /**
+   * Four words a rule, side by side since all are asked for at once: the static fields that its conditions need, a bit each; slot of the dynamic field that it
+   * asks for first, -1 when it asks for none; whether it needs a literal.
+   */
+  readonly #facts: Int32Array
   readonly #needs: readonly (Needs | null)[]
-  readonly #needy: Uint8Array
-  /** Static fields that a rule's conditions need, a bit each. */
-  readonly #statics: Int32Array
   #missing = 0
   #view: DecoderView
   #event: Event | null = null
@@ -44,19 +46,16 @@ export class RuleFilter {
     this.#kernels = kernels
     this.#ruleset = ruleset
     this.rules = ruleset.rules
-    this.#slots = Int32Array.from(
-      ruleset.rules,
-      (rule) =>
-        rule.conditions.find(({ slot }) => slot >= 0)?.slot ??
-        // What is asked for before a list may have to be remembered though the list fails.
-        (rule.firstTimeSeen || rule.checkDiff ? undefined : rule.lists.find(({ slot }) => slot >= 0)?.slot) ??
-        -1,
-    )
     this.#needs = ruleset.rules.map(({ conditions }) => logNeeds(conditions))
-    this.#needy = Uint8Array.from(this.#needs, (need) => (need === null ? 0 : 1))
-    this.#statics = Int32Array.from(ruleset.rules, ({ conditions }) =>
-      conditions.reduce((bits, { element }) => bits | neededStatic(element), 0),
-    )
+    this.#facts = new Int32Array(ruleset.rules.length * factsLength)
+    for (const [index, rule] of ruleset.rules.entries()) {
+      const { conditions } = rule
+      // What is asked for before a list may have to be remembered though the list fails.
+      const lists = rule.firstTimeSeen || rule.checkDiff ? [] : rule.lists
+      const slot = [...conditions, ...lists].find((one) => one.slot >= 0)?.slot ?? -1
+      const statics = conditions.reduce((bits, { element }) => bits | neededStatic(element), 0)
+      this.#facts.set([statics, slot, this.#needs[index] === null ? 0 : 1], index * factsLength)
+    }
     this.#view = { scanner: new LiteralScanner([]), decoderId: 0, hasProgram: false, children: new Map() }
   }
 
@@ -91,18 +90,30 @@ export class RuleFilter {
     return list.of(this.#event as Event)
   }
 
-  /** Whether the event may match a rule at all. */
-  isPossible(index: number): boolean {
-    if (((this.#statics[index] as number) & this.#missing) !== 0) return false
-    const slot = this.#slots[index] as number
-    if (slot >= 0 && !(this.#event as Event).hasSlot(slot)) return false
-    if (this.#needy[index] === 0) return true
-    const { scanner } = this.#view
-    if (this.#stamp === 0) {
-      const event = this.#event as Event
-      this.#stamp = event.logStart >= 0 ? scanner.scan(event.fullLog, event.logStart) : scanner.scan(event.log, 0)
+  /** The first of the listed rules, from a place on, that the event may match at all: its place; the list's length when there is none. */
+  next(list: Int32Array, from: number): number {
+    const facts = this.#facts
+    const missing = this.#missing
+    const { stamps, stamp } = this.#event as Event
+    const { seen } = this.#view.scanner
+    const { length } = list
+    for (let place = from; place < length; place++) {
+      const index = list[place] as number
+      const at = index * factsLength
+      if (((facts[at] as number) & missing) !== 0) continue
+      const slot = facts[at + 1] as number
+      if (slot >= 0 && stamps[slot] !== stamp) continue
+      if (facts[at + 2] === 0) return place
+      if (this.#stamp === 0) this.#scan()
+      if (seen[index] === this.#stamp) return place
     }
-    return scanner.seen[index] === this.#stamp
+    return length
+  }
+
+  #scan(): void {
+    const { scanner } = this.#view
+    const event = this.#event as Event
+    this.#stamp = event.logStart >= 0 ? scanner.scan(event.fullLog, event.logStart) : scanner.scan(event.log, 0)
   }
 
   #makeView({ decoderId, category }: Event, hasProgram: boolean): DecoderView {
