@@ -236,3 +236,16 @@ test.each([
 ])('%s is a resource: %s', (resource, isOne) => {
   expect(new RegExp(resourcePattern(Object.keys(resourceKinds))).test(resource)).toBe(isOne)
 })
+
+test('ten thousand things one by one are no long work', () => {
+  const resources = Array.from({ length: 50 }, (_, n) => `agent:id:${n}`)
+  const many = Array.from({ length: 200 }, (_, n) =>
+    resources.map((resource) => resource.replace('id:', `id:${n}0`)),
+  ).map((of): PolicyContent => ({ actions: [...actions], resources: of, effect: 'allow' }))
+  const rights = rightsOf(many, 'white')
+  expect(rights.grants('agent:read')).toHaveLength(10_000)
+  const seen = Array.from({ length: 20_000 }, (_, n) =>
+    rights.may('agent:read', [`agent:id:${n}`, 'agent:group:default']),
+  )
+  expect(seen.filter((may) => may).length).toBeGreaterThan(1000)
+})

@@ -40,20 +40,26 @@ export interface Rights {
 const unnamed = '\0'
 
 export function rightsOf(policies: readonly PolicyContent[], mode: Mode): Rights {
-  const entries = new Map<Action, Grant[]>()
+  const entries = new Map<Action, Entries>()
   for (const { actions: named, resources, effect } of policies) {
     for (const action of named) {
-      const grants = entries.get(action) ?? []
-      entries.set(action, grants)
-      for (const resource of resourcesFor(action, resources, effect)) add(grants, { resource, effect })
+      const known = entries.get(action) ?? { byName: new Map<string, Entry>(), wild: [], last: 0 }
+      entries.set(action, known)
+      for (const resource of resourcesFor(action, resources, effect)) add(known, { resource, effect })
     }
   }
-  const grants = (action: Action): readonly Grant[] => entries.get(action) ?? []
+  const grants = (action: Action): readonly Grant[] =>
+    [...(entries.get(action)?.byName.values() ?? [])].map(({ resource, effect }) => ({ resource, effect }))
   const may = (action: Action, names: readonly string[]): boolean => {
-    const last = grants(action).findLast(
-      ({ resource }) => names.some((name) => covers(resource, name)) || resource === everything,
+    const { byName, wild } = entries.get(action) ?? none
+    // Who may thousands of things one by one is looked up, not gone through.
+    const exact = names.flatMap((name) => byName.get(name) ?? [])
+    const whole = wild.filter(({ resource }) => resource === everything || names.some((name) => covers(resource, name)))
+    const last = [...exact, ...whole].reduce<Entry | null>(
+      (latest, entry) => (latest === null || entry.place > latest.place ? entry : latest),
+      null,
     )
-    return last === undefined ? mode === 'black' : last.effect === 'allow'
+    return last === null ? mode === 'black' : last.effect === 'allow'
   }
   /** Of things that no policy names. */
   const others = (action: Action): boolean[] => {
@@ -110,12 +116,34 @@ function resourcesFor(action: Action, resources: readonly string[], effect: Effe
   return fitting.length === 0 && effect === 'deny' ? [everything] : fitting
 }
 
-function add(grants: Grant[], grant: Grant): void {
-  // What the new one speaks of as a whole is settled by it.
-  const kept = grants.filter(
-    ({ resource }) => !covers(grant.resource, resource) && !isOfAgents(grant.resource, resource),
-  )
-  grants.splice(0, grants.length, ...kept, grant)
+interface Entry extends Grant {
+  /** Later ones count. */
+  readonly place: number
+}
+
+/** Of one action, in their order. */
+interface Entries {
+  readonly byName: Map<string, Entry>
+  /** Those of `byName` that speak of more than one thing. */
+  wild: readonly Entry[]
+  last: number
+}
+
+const none: Entries = { byName: new Map(), wild: [], last: 0 }
+
+function add(entries: Entries, { resource, effect }: Grant): void {
+  const { byName } = entries
+  entries.last += 1
+  const entry = { resource, effect, place: entries.last }
+  if (resource.endsWith(':*')) {
+    // What the new one speaks of as a whole is settled by it.
+    const isSettled = (name: string): boolean => covers(resource, name) || isOfAgents(resource, name)
+    for (const name of [...byName.keys()].filter(isSettled)) byName.delete(name)
+    entries.wild = [...entries.wild.filter((other) => !isSettled(other.resource)), entry]
+  }
+  // Taken out first, so that it stands at the end.
+  byName.delete(resource)
+  byName.set(resource, entry)
 }
 
 /** Every agent has an id, so that all ids are all agents, also those of a group. */
