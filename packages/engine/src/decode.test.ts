@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { answer, fieldsOf, loadTest } from './test-ruleset.ts'
+import { answer, answers, fieldsOf, loadTest } from './test-ruleset.ts'
 
 const header = 'Dec 29 10:00:01 web '
 
@@ -243,6 +243,25 @@ const documents: [says: string, more: string, log: string, data: Record<string, 
   ['static names count at the top only', '', '{"a":{"srcip":"1"}}', { 'a.srcip': '1' }],
   ['an array under a static key stores its text', '', '{"srcip":[1,2]}', { srcip: '[1, 2]' }],
   ['escapes are decoded', '', '{"a":"x\\n\\u00e9\\"y"}', { a: 'x\né"y' }],
+  ['\\u without four digits cuts the value', '', '{"path":"C:\\users","b":"x"}', { path: 'C:', b: 'x' }],
+  ['\\u0000 cuts the value', '', '{"a":"x\\u0000y\\u00e9","b":"x"}', { a: 'x', b: 'x' }],
+  [
+    'bad hexadecimal takes six bytes, an escaped quote among them',
+    '',
+    '{"a":"x\\u12\\"4y","b":"x"}',
+    { a: 'x', b: 'x' },
+  ],
+  ['and the half of an escape', '', '{"a":"x\\u123\\"y","b":"x"}', { a: 'x', b: 'x' }],
+  ['bad hexadecimal in a key cuts the key', '', '{"k\\uzzzz9":"v","b":"x"}', { k: 'v', b: 'x' }],
+  ['bad hexadecimal in an array cuts the item', '', '{"a":["p\\uzzzzq","r"]}', { a: '["p", "r"]' }],
+  ['fewer than six bytes before the quote are broken JSON', '', '{"a":"x\\uzzz","b":"x"}', {}],
+  ['a quote that is no escaped one ends those six bytes', '', '{"a":"x\\u1","b":"x"}', {}],
+  ['an unknown escape is broken JSON', '', '{"a":"x\\qy"}', {}],
+  ['an unknown escape behind a cut is broken JSON', '', '{"a":"\\uzzzz\\q"}', {}],
+  ['a low surrogate alone is broken JSON', '', '{"a":"\\udc00"}', {}],
+  ['a high surrogate alone is broken JSON', '', '{"a":"\\ud83dxx\\ude00"}', {}],
+  ['a high surrogate before bad hexadecimal is broken JSON', '', '{"a":"\\ud83d\\uzzzz"}', {}],
+  ['a surrogate pair is one character', '', '{"a":"\\ud83d\\ude00"}', { a: '😀' }],
   ['text behind the value is ignored', '', '{"a":1} trailing', { a: '1' }],
   ['broken JSON stores nothing', '', '{"a":1,', {}],
   ['the first of equal keys counts', '', '{"a":1,"a":2}', { a: '1' }],
@@ -258,6 +277,9 @@ describe('JSON decoder', () => {
         ]),
       )
       expect(shown).toEqual(data)
+      // The second time the document is no new one: a matcher may have learnt its form.
+      const [first, second] = answers(ruleset, [log, log])
+      expect(second?.data).toEqual(first?.data)
     })
 
   test('at most 256 dynamic fields are kept', () => {
