@@ -1,6 +1,7 @@
 /** The accumulator: parts of one happening, spread over several messages with the same id, fill one another in (spec: engine, part 5.7). */
 import type { Event } from './event.ts'
 import { field } from './fields.ts'
+import { ownCopy } from './latin1.ts'
 
 /** Seconds that a record lives, look-ups between purges, longest value taken over, longest key. */
 const lifeSeconds = 120
@@ -28,7 +29,7 @@ export class Accumulator {
       this.#lookups = 0
       for (const [key, record] of this.records) if (now - record.time > lifeSeconds) this.records.delete(key)
     }
-    const key = `${event.hostname} ${decoder.name} ${id}`.slice(0, keyLengthMax)
+    const key = ownCopy(`${event.hostname} ${decoder.name} ${id}`.slice(0, keyLengthMax))
     let record = this.records.get(key)
     if (record !== undefined && now - record.time < lifeSeconds) {
       for (const index of accumulated) {
@@ -41,7 +42,8 @@ export class Accumulator {
     }
     for (const index of accumulated) {
       const value = event.statics[index] ?? ''
-      if (value !== '' && value.length <= valueLengthMax && !record.values.has(index)) record.values.set(index, value)
+      if (value !== '' && value.length <= valueLengthMax && !record.values.has(index))
+        record.values.set(index, ownCopy(value))
     }
     record.time = now
   }

@@ -2,7 +2,6 @@
  * Correlate: walks each event's candidates in event order with the state that rules share, and writes alerts and archives (spec: engine, parts 9 to 11, 13).
  * Time is the event's own. State can be snapshotted and restored; the same events after a restore give the same lines.
  */
-import './latin1.ts'
 import { Accumulator } from './accumulator.ts'
 import {
   dropReasons,
@@ -17,6 +16,7 @@ import {
 import { Builtins } from './builtin/builtins.ts'
 import { foldName } from './fields.ts'
 import { jsonText } from './json-text.ts'
+import { ownCopy } from './latin1.ts'
 import { type DecodeState, Matcher, type MatcherOptions } from './matcher.ts'
 import { Memory, type Queue, type Remembered, sameRef } from './memory.ts'
 import { ByteSink, type OutputBuffers } from './output-buffers.ts'
@@ -408,7 +408,7 @@ export class Correlator {
     if ((this.#words[this.#at + header.category] as number) === 2) {
       const whole = key
       if (this.#idsKeys.filter((other) => commonPrefix(other, whole) > idsPrefix).length >= idsAgree)
-        key = whole.slice(0, idsPrefix)
+        key = ownCopy(whole.slice(0, idsPrefix))
       this.#idsKeys = [key, ...this.#idsKeys.slice(0, idsRecent - 1)]
       if (this.#firstSeen.has(key)) return false
     }

@@ -7,6 +7,7 @@ import { Matcher } from '../matcher.ts'
 import { OutputBuffers } from '../output-buffers.ts'
 import type { Ruleset } from '../ruleset.ts'
 import { loadTest, noonMs, utf8Bytes } from '../test-ruleset.ts'
+import { Builtins } from './builtins.ts'
 
 const rule = (id: number, decoder: string, more = ''): string =>
   `<rule id="${id}" level="5"><category>ossec</category><decoded_as>${decoder}</decoded_as>${more}<description>x</description></rule>`
@@ -377,6 +378,96 @@ test('host information is told when it changes', () => {
     (ports) => run.send('3', `Host: 192.0.2.1 (), open ports: ${ports}`).json?.rule?.id,
   )
   expect(got).toEqual(['581', undefined, '580'])
+})
+
+describe('what agents said before is remembered within a bound', () => {
+  const decoders = (builtins: Builtins) => {
+    const ruleset = loadTest({ rules: rule(1, 'hostinfo_new').replace('id="1"', 'id="581"') })
+    const options = {
+      managerName: 'm',
+      outputs: { alertsJson: true, alertsText: true, archivesJson: true, archivesText: false },
+    }
+    const matcher = new Matcher(ruleset, options, { accumulate: () => undefined, builtins: builtins.decoders })
+    return (
+      queue: string,
+      body: string,
+    ): { made: boolean; isNew: boolean; type: string | undefined; decoder: string | undefined } => {
+      const made =
+        matcher.prepare({ queue: queue.charCodeAt(0), location: '[001] (a) any->x', body, timeMs: noonMs }) === null
+      const { event } = matcher
+      const at = event.keys.slice(0, event.dynamicCount).indexOf('sca.type')
+      return {
+        made,
+        isNew: event.isNewEntry,
+        type: at === -1 ? undefined : event.values[at],
+        decoder: event.decoder?.name,
+      }
+    }
+  }
+  const long = 'x'.repeat(60_000)
+  const check = (result: string, policy = long) =>
+    JSON.stringify({ type: 'check', id: 1, policy: 'p', policy_id: policy, check: { id: 2, title: 't', result } })
+  const summary = (hash: string) =>
+    JSON.stringify({
+      type: 'summary',
+      policy_id: long,
+      scan_id: 1,
+      hash,
+      name: 'n',
+      start_time: 1,
+      end_time: 1,
+      passed: 1,
+      failed: 1,
+      invalid: 1,
+      total_checks: 1,
+      score: 1,
+      hash_file: 'h',
+      file: 'f',
+    })
+
+  const texts: [says: string, queue: string, body: string][] = [
+    ['an entry of rootcheck', '9', `File '${long}' is odd`],
+    ['information of a host', '3', `Host: ${long} (), open ports: ${long}`],
+    ['a result of a check', 'p', check(long)],
+    ['the hash of a summary', 'p', summary(long)],
+  ]
+  test.each(texts)('%s is kept short, however long it is', (_says, queue, body) => {
+    const builtins = new Builtins()
+    decoders(builtins)(queue, body)
+    expect(JSON.stringify(builtins.snapshot()).length).toBeLessThan(1000)
+  })
+  test.each(texts)('%s is known again, behind a snapshot too', (_says, queue, body) => {
+    const builtins = new Builtins()
+    const first = decoders(builtins)(queue, body)
+    const again = decoders(builtins)(queue, body)
+    expect(again).not.toEqual(first)
+    const restored = new Builtins()
+    restored.restore(JSON.parse(JSON.stringify(builtins.snapshot())))
+    expect(decoders(restored)(queue, body)).toEqual(again)
+  })
+  test.each([
+    ['an entry of rootcheck', '9', "File '/a' is odd", { entries: ["001 File '/a' is odd"], hosts: [] }],
+    [
+      'information of a host',
+      '3',
+      'Host: h (), open ports: 80',
+      { entries: [], hosts: [['h', 'Host: h (), open ports: 80']] },
+    ],
+  ])('%s in a snapshot of whole texts is known', (_says, queue, body, rootcheck) => {
+    const builtins = new Builtins()
+    builtins.restore({ sca: { results: [], summaries: [] }, rootcheck })
+    const { made, isNew } = decoders(builtins)(queue, body)
+    expect([made, isNew]).toEqual([queue === '9', false])
+  })
+  test('a policy with a long name is forgotten when the agent has it no longer', () => {
+    const builtins = new Builtins()
+    const send = decoders(builtins)
+    send('p', check('passed'))
+    send('p', JSON.stringify({ type: 'policies', policies: [long] }))
+    expect(send('p', check('passed')).type).toBeUndefined()
+    send('p', JSON.stringify({ type: 'policies', policies: ['another'] }))
+    expect(send('p', check('passed')).type).toBe('check')
+  })
 })
 
 describe('Windows eventchannel', () => {

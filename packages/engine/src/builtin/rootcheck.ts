@@ -1,28 +1,36 @@
-/** Rootcheck entries and host information: texts that are compared with what the agent said before (spec: engine, parts 16.4, 16.5). */
+/**
+ * Rootcheck entries and host information: texts that are compared with what the agent said before (spec: engine, parts 16.4, 16.5). Only digests of the texts
+ * are kept, so that what is remembered has a bound in bytes too: agents choose how long a text is.
+ */
 import type { EventDecoder } from '../decode.ts'
 import type { Event } from '../event.ts'
-import { claim, put } from './store.ts'
+import { claim, digest, put } from './store.ts'
 
 /** Most entries kept of each kind; the oldest go. */
 const entriesMax = 200_000
 
+/** Form of a snapshot whose texts are digests; without it they are whole. */
+const digestsForm = 'digests'
+
+/** Members of `entries`, and keys and values of `hosts`, are digests. */
 export class RootcheckState {
   readonly entries = new Set<string>()
   readonly hosts = new Map<string, string>()
 
   snapshot(): unknown {
-    return { entries: [...this.entries], hosts: [...this.hosts] }
+    return { form: digestsForm, entries: [...this.entries], hosts: [...this.hosts] }
   }
 
   restore(data: unknown): void {
-    const { entries, hosts } = data as { entries: string[]; hosts: [string, string][] }
-    for (const entry of entries) this.entries.add(entry)
-    for (const [host, line] of hosts) this.hosts.set(host, line)
+    const { form, entries, hosts } = data as { form?: string; entries: string[]; hosts: [string, string][] }
+    const known = form === digestsForm ? (text: string) => text : digest
+    for (const entry of entries) this.entries.add(known(entry))
+    for (const [host, line] of hosts) this.hosts.set(known(host), known(line))
   }
 
   decodeRootcheck(event: Event, decoder: EventDecoder): boolean {
     claim(event, decoder, 'rootcheck')
-    const key = `${event.agentId} ${event.fullLog}`
+    const key = digest(`${event.agentId} ${event.fullLog}`)
     event.isNewEntry = !this.entries.has(key)
     if (event.isNewEntry) {
       if (this.entries.size >= entriesMax) this.entries.delete(this.entries.values().next().value as string)
@@ -35,13 +43,14 @@ export class RootcheckState {
 
   decodeHostInfo(event: Event, decoder: EventDecoder): boolean {
     const match = /^Host: ([^ ,]+).*?open ports: .*$/s.exec(event.fullLog)
-    const host = match?.[1]
-    if (host === undefined) return false
+    if (match?.[1] === undefined) return false
+    const host = digest(match[1])
+    const line = digest(event.fullLog)
     const before = this.hosts.get(host)
-    if (before === event.fullLog) return false
+    if (before === line) return false
     if (before === undefined && this.hosts.size >= entriesMax)
       this.hosts.delete(this.hosts.keys().next().value as string)
-    this.hosts.set(host, event.fullLog)
+    this.hosts.set(host, line)
     claim(event, decoder, before === undefined ? 'hostinfo_new' : 'hostinfo_modified')
     return true
   }

@@ -2,7 +2,9 @@
 import type { EventDecoder } from '../decode.ts'
 import type { Event } from '../event.ts'
 import { jsonText } from '../json-text.ts'
+import { ownCopy } from '../latin1.ts'
 import {
+  bounded,
   claim,
   type JsonObject,
   member,
@@ -17,7 +19,7 @@ import {
 /** Most results, and most summaries, kept; the oldest go, and are told anew when they come again. */
 const resultsMax = 500_000
 
-/** What is remembered of agents' scans: results by agent, policy and check; summary hashes by agent and policy. */
+/** What is remembered of agents' scans: results by agent, policy and check; summary hashes by agent and policy. Texts are kept as `bounded` has them. */
 export class ScaState {
   readonly results = new Map<string, { scan: number; result: string }>()
   readonly summaries = new Map<string, string>()
@@ -64,12 +66,13 @@ export class ScaState {
     )
       return
     const result = textMember(check, 'result') ?? 'not applicable'
-    const key = `${event.agentId} ${policyId} ${id}`
+    const key = ownCopy(`${event.agentId} ${bounded(policyId)} ${id}`)
+    const kept = bounded(result)
     const before = this.results.get(key)?.result
     this.results.delete(key)
     if (this.results.size >= resultsMax) this.results.delete(this.results.keys().next().value as string)
-    this.results.set(key, { scan, result })
-    if (before === result) return
+    this.results.set(key, { scan, result: kept })
+    if (before === kept) return
     put(event, 'sca.type', 'check')
     put(event, 'sca.scan_id', String(scan))
     put(event, 'sca.policy', policy)
@@ -119,11 +122,12 @@ export class ScaState {
     ]) {
       if (member(message, needed) === undefined) return
     }
-    const key = `${event.agentId} ${policyId}`
-    const isNew = this.summaries.get(key) !== hash
+    const key = ownCopy(`${event.agentId} ${bounded(policyId)}`)
+    const kept = bounded(hash)
+    const isNew = this.summaries.get(key) !== kept
     this.summaries.delete(key)
     if (this.summaries.size >= resultsMax) this.summaries.delete(this.summaries.keys().next().value as string)
-    this.summaries.set(key, hash)
+    this.summaries.set(key, kept)
     const isTold =
       (isNew && member(message, 'first_scan') === undefined) || member(message, 'force_alert') !== undefined
     if (!isTold) return
@@ -140,7 +144,7 @@ export class ScaState {
   #policies(event: Event, message: JsonObject): void {
     const list = member(message, 'policies')
     if (list?.kind !== 'array') return
-    const active = new Set(list.items.flatMap((item) => (item.kind === 'string' ? [item.text] : [])))
+    const active = new Set(list.items.flatMap((item) => (item.kind === 'string' ? [bounded(item.text)] : [])))
     for (const map of [this.results, this.summaries]) {
       for (const key of map.keys()) {
         const [agent, policy = ''] = key.split(' ')
@@ -154,7 +158,7 @@ export class ScaState {
     const policyId = textMember(message, 'policy_id')
     const scan = numberMember(message, 'scan_id')
     if (policyId === undefined || scan === undefined) return
-    const prefix = `${event.agentId} ${policyId} `
+    const prefix = `${event.agentId} ${bounded(policyId)} `
     for (const [key, result] of this.results)
       if (key.startsWith(prefix) && result.scan !== scan) this.results.delete(key)
   }

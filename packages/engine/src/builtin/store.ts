@@ -1,8 +1,13 @@
 /** What the built-in decoders share: claiming an event, reading JSON members, storing fields by the rule of the JSON decoder (spec: engine, part 16). */
+import { hash } from 'node:crypto'
 import type { EventDecoder } from '../decode.ts'
 import type { Event } from '../event.ts'
 import { numberText } from '../json-number.ts'
 import { JsonReader, type JsonValue, printCompact } from '../json-value.ts'
+import { ownCopy } from '../latin1.ts'
+
+/** Longest text that `bounded` keeps as it is. */
+const boundedLengthMax = 256
 
 export type JsonObject = Extract<JsonValue, { kind: 'object' }>
 
@@ -65,4 +70,14 @@ export function put(event: Event, key: string, value: string | undefined): void 
 
 export function claim(event: Event, decoder: EventDecoder, name: string): void {
   decoder.claimBuiltin(event, name)
+}
+
+/** What stands for a latin1 text where it is only compared: 43 characters, whatever its length. Nobody finds two texts with the same one. */
+export function digest(text: string): string {
+  return hash('sha256', Buffer.from(text, 'latin1'), 'base64url')
+}
+
+/** A text to be remembered: a short one as a copy of its own, a longer one as its digest. */
+export function bounded(text: string): string {
+  return text.length <= boundedLengthMax ? ownCopy(text) : digest(text)
 }
