@@ -207,22 +207,57 @@ test('the accumulator fills in what earlier events of the id had', () => {
   ).toEqual([0, 0])
 })
 
-/** Alert ids of a production run, a batch an event. */
-function produced(ruleset: Ruleset, seconds: readonly number[], log: string): number[] {
+/** Alert ids of a production run, a batch an event; `restartAt` is the event before which everything is taken down and up again. */
+function produced(
+  ruleset: Ruleset,
+  seconds: readonly number[],
+  log: string | readonly string[],
+  restartAt = -1,
+): number[] {
   const options = {
     managerName: 'manager',
     outputs: { alertsJson: true, alertsText: false, archivesJson: false, archivesText: false },
   }
   const matcher = new Matcher(ruleset, options)
-  const correlator = new Correlator(ruleset, options)
+  let correlator = new Correlator(ruleset, options)
   const outputs = new OutputBuffers()
   const writer = new MatchWriter()
   return seconds.map((at, n) => {
-    matcher.match({ queue: 49, location: 'x', body: log, timeMs: noonMs + at * 1000 }, writer)
+    if (n === restartAt) {
+      const before = correlator
+      correlator = new Correlator(ruleset, options)
+      correlator.restore(before.snapshot())
+    }
+    const body = typeof log === 'string' ? log : (log[n] as string)
+    matcher.match({ queue: 49, location: 'x', body, timeMs: noonMs + at * 1000 }, writer)
     correlator.consume(writer.finish(), n, outputs)
     return outputs.take().alerts[0]?.ruleId ?? 0
   })
 }
+
+describe('8192 events are remembered, whether a rule looks back at them or not', () => {
+  const ruleset = of(
+    rule(100, 5, '<match>^q</match>') +
+      rule(101, 10, '<if_matched_sid>100</if_matched_sid><match>end</match>', ' frequency="4" timeframe="360"') +
+      rule(102, 3, '<match>^other</match>'),
+  )
+  // The last of the others, or the ender itself, is the 8193rd; the frequency of 4 is kept as 2.
+  const runs: [says: string, before: number, others: number, at: number, fires: boolean][] = [
+    ['up to that number nothing is forgotten', 20, 8172, 100, true],
+    ['beyond it, what is older than the largest frequency in seconds', 20, 8173, 100, false],
+    ['which is less than the timeframe', 20, 8173, 3, false],
+    ['what is as old is not, but for the ten oldest', 20, 8173, 2, true],
+    ['of twelve two are left, which do not suffice', 12, 8181, 2, false],
+    ['of thirteen three are', 13, 8180, 2, true],
+  ]
+  for (const [says, before, others, at, fires] of runs) {
+    const logs = [...Array<string>(before).fill('q'), ...Array<string>(others).fill('other'), 'q end']
+    const seconds = logs.map((_, n) => (n < before ? 0 : at))
+    test(says, () => expect(produced(ruleset, seconds, logs).at(-1)).toBe(fires ? 101 : 100))
+    test(`${says}, with a restart on the way`, () =>
+      expect(produced(ruleset, seconds, logs, before + 4000).at(-1)).toBe(fires ? 101 : 100))
+  }
+})
 
 describe('ignore windows', () => {
   const ruleset = of(rule(100, 5, '<match>a</match>') + rule(101, 9, '<if_sid>100</if_sid>', ' ignore="60"'))

@@ -147,17 +147,21 @@ export class Correlator {
       idsKeys: this.#idsKeys,
       diffs: [...this.#diffs],
       accumulated: [...this.#accumulator.records].map(([key, { time, values }]) => [key, time, [...values]]),
-      remembered: [...this.#memory.entries()].map((event) => ({
-        rule: event.rule,
-        time: event.time,
-        agent: event.agentId,
-        matched: event.matched,
-        full: event.fullLog,
-        log: event.log,
-        category: event.category,
-        dynamic: event.hasDynamic,
-        values: [...event.values].map(([number, value]) => [refKey(fieldRefs[number] as FieldRef), value]),
-      })),
+      remembered: [...this.#memory.entries()].map((event) =>
+        typeof event === 'number'
+          ? event
+          : {
+              rule: event.rule,
+              time: event.time,
+              agent: event.agentId,
+              matched: event.matched,
+              full: event.fullLog,
+              log: event.log,
+              category: event.category,
+              dynamic: event.hasDynamic,
+              values: [...event.values].map(([number, value]) => [refKey(fieldRefs[number] as FieldRef), value]),
+            },
+      ),
       builtins: this.#builtins.snapshot(),
     }
     return Buffer.from(JSON.stringify(snapshot))
@@ -188,8 +192,11 @@ export class Correlator {
       this.#accumulator.records.set(key, { time, values: new Map(values) })
     const numbers = new Map(fieldRefs.map((ref, number) => [refKey(ref), number]))
     for (const event of snapshot.remembered) {
-      const rule = byId.get(event.rule)
-      if (rule === undefined) continue
+      const rule = typeof event === 'number' ? undefined : byId.get(event.rule)
+      if (typeof event === 'number' || rule === undefined) {
+        this.#memory.pass(typeof event === 'number' ? event : event.time)
+        continue
+      }
       const values = new Map<number, string>()
       for (const [key, value] of event.values) {
         const number = numbers.get(key)
@@ -338,6 +345,7 @@ export class Correlator {
     const output = this.#ruleset.outputs[rule.index] as RuleOutput
     if (rule.level > 0) {
       if (output.isRemembered) this.#remember(rule, seconds)
+      else this.#memory.pass(seconds)
     }
     return { rule, isAlert: this.isLogtest ? rule.level >= this.#ruleset.logAlertLevel : rule.log }
   }
@@ -684,19 +692,24 @@ interface Snapshot {
   readonly idsKeys: string[]
   readonly diffs: [string, string][]
   readonly accumulated: [string, number, [number, string][]][]
-  /** Remembered events, oldest first: values by the field's kind and name, so that they fit another ruleset too. */
-  readonly remembered: {
-    rule: number
-    time: number
-    agent: string
-    matched: number
-    full: string
-    log: string
-    category: number
-    dynamic: boolean
-    values: [string, string][]
-  }[]
+  /**
+   * Remembered events, oldest first: values by the field's kind and name, so that they fit another ruleset too. One that no rule looks back at is its second
+   * alone.
+   */
+  readonly remembered: (RememberedRecord | number)[]
   readonly builtins: unknown
+}
+
+interface RememberedRecord {
+  readonly rule: number
+  readonly time: number
+  readonly agent: string
+  readonly matched: number
+  readonly full: string
+  readonly log: string
+  readonly category: number
+  readonly dynamic: boolean
+  readonly values: [string, string][]
 }
 
 export interface Judgement {

@@ -5,7 +5,7 @@
 import type { Correlation, FieldRef, Rule } from './rule.ts'
 import type { Ruleset } from './ruleset.ts'
 
-/** Most remembered events. */
+/** Most remembered events, those that no rule looks back at included (spec: engine, part 10.1). */
 export const rememberedMax = 8192
 /** How many go at least when that is reached. */
 const dropMin = 10
@@ -96,12 +96,16 @@ export class Memory {
   /** Views of a group rule's own list, by rule index. */
   readonly #ofGroup: (readonly View[])[]
   readonly #ofAll: readonly View[]
-  readonly #timeframeMax: number
-  #all: Remembered[] = []
+  readonly #ageMax: number
+  readonly #isAsked: boolean
+  /** In order of arrival; an event that no rule looks back at is its time alone. */
+  #all: (Remembered | number)[] = []
   #head = 0
 
-  constructor({ rules, byId, fieldRefs, timeframeMax }: Ruleset) {
-    this.#timeframeMax = timeframeMax
+  constructor({ rules, byId, fieldRefs, frequencyMax }: Ruleset) {
+    // The reference takes the largest frequency, less 2 as it is kept, for seconds.
+    this.#ageMax = frequencyMax
+    this.#isAsked = rules.some(({ correlation }) => correlation !== null)
     const lists = new Map<string, Map<string, View>>()
     const numberOf = (ref: FieldRef): number => fieldRefs.findIndex((other) => sameRef(ref, other))
     const viewOf = (list: string, { same, global }: Correlation): View => {
@@ -145,20 +149,30 @@ export class Memory {
       for (const consumer of rule.groupConsumers)
         for (const view of this.#ofGroup[consumer.index] as readonly View[]) view.append(event)
     for (const view of this.#ofAll) view.append(event)
+    this.#push(event, now)
+  }
+
+  /** Counts an event at which no rule looks back: it takes its place among the remembered ones all the same. */
+  pass(now: number): void {
+    if (this.#isAsked) this.#push(now, now)
+  }
+
+  #push(event: Remembered | number, now: number): void {
     this.#all.push(event)
     if (this.size <= rememberedMax) return
-    for (let n = 0; this.size > 0; n++) {
-      const oldest = this.#all[this.#head] as Remembered
-      if (n >= dropMin && now - oldest.time <= this.#timeframeMax) break
+    for (let n = 0; this.size > 1; n++) {
+      const oldest = this.#all[this.#head] as Remembered | number
+      if (n >= dropMin && now - (typeof oldest === 'number' ? oldest : oldest.time) <= this.#ageMax) break
       this.#forgetOldest(oldest)
     }
   }
 
-  #forgetOldest(oldest: Remembered): void {
-    for (const queue of oldest.queues) {
-      queue.dropOldest()
-      if (queue.isEmpty) queue.view.queues.delete(queue.key)
-    }
+  #forgetOldest(oldest: Remembered | number): void {
+    if (typeof oldest !== 'number')
+      for (const queue of oldest.queues) {
+        queue.dropOldest()
+        if (queue.isEmpty) queue.view.queues.delete(queue.key)
+      }
     this.#head++
     if (this.#head > 1024) {
       this.#all = this.#all.slice(this.#head)
@@ -166,9 +180,9 @@ export class Memory {
     }
   }
 
-  /** Remembered events, oldest first. */
-  *entries(): Iterable<Remembered> {
-    for (let n = this.#head; n < this.#all.length; n++) yield this.#all[n] as Remembered
+  /** Remembered events, oldest first, and the times of those that only count. */
+  *entries(): Iterable<Remembered | number> {
+    for (let n = this.#head; n < this.#all.length; n++) yield this.#all[n] as Remembered | number
   }
 }
 

@@ -71,8 +71,8 @@ export interface Ruleset {
   readonly fieldRefs: readonly FieldRef[]
   /** Whether any rule searches all remembered events. */
   readonly hasGlobalSearch: boolean
-  /** Largest timeframe, seconds. */
-  readonly timeframeMax: number
+  /** Largest frequency of a rule, less 2. */
+  readonly frequencyMax: number
   /** Tells two rulesets apart, for snapshots. */
   readonly fingerprint: string
   readonly logAlertLevel: number
@@ -110,7 +110,7 @@ export function compileRuleset(
     outputs: rules.map((rule, n) => ruleOutput(rule, attack, slots, fields[n] as readonly number[], hasGlobalSearch)),
     fieldRefs: refs.list,
     hasGlobalSearch,
-    timeframeMax: rules.reduce((most, rule) => (rule.correlation === null ? most : Math.max(most, rule.timeframe)), 0),
+    frequencyMax: rules.reduce((most, { frequency }) => Math.max(most, frequency), 0),
     fingerprint: fingerprint(sources),
     logAlertLevel,
   }
