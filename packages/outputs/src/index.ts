@@ -1,5 +1,6 @@
 export { AlertFiles, type AlertFilesOptions, type FileLines, type FileState, type FilesState } from './alert-files.ts'
 export { replaceFile, syncFolder } from './atomic-file.ts'
+export { BulkFile } from './bulk-file.ts'
 export { dayParts, localDay, nextDayStartMs } from './day.ts'
 export { type FileKind, fileKinds, fileNames } from './file-kind.ts'
 export { errorCode, type FlushFailure, LineFile, type Writev } from './line-file.ts'

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { readRulesetFiles, rulesetFromPaths } from '@dogwatch/config'
 import type { Ruleset, RulesetSources, TakenOutput } from '@dogwatch/engine'
 import { eventLengthDefault, redactionDefault } from '@dogwatch/k8s'
-import { LineFile } from '@dogwatch/outputs'
+import { BulkFile } from '@dogwatch/outputs'
 import { formatProblem, type Problem } from '@dogwatch/schema'
 import { CorrelateStage } from './correlate-stage.ts'
 import { compile, type EngineSettings } from './engine-parts.ts'
@@ -293,34 +293,28 @@ function load(
 
 /** The two files of a run, written anew. */
 class AnalyzeOutput {
-  readonly #alerts: LineFile
-  readonly #archives: LineFile | null
+  readonly #alerts: BulkFile
+  readonly #archives: BulkFile | null
 
   constructor(folder: string, archives: boolean) {
     mkdirSync(folder, { recursive: true })
-    const create = (name: string): LineFile => {
+    const create = (name: string): BulkFile => {
       rmSync(join(folder, name), { force: true })
-      return new LineFile(join(folder, name))
+      return new BulkFile(join(folder, name))
     }
     this.#alerts = create('alerts.json')
     this.#archives = archives ? create('archives.json') : null
   }
 
   write({ alertsJson, archivesJson }: TakenOutput): void {
-    put(this.#alerts, alertsJson)
-    if (this.#archives) put(this.#archives, archivesJson)
+    this.#alerts.append(alertsJson)
+    this.#archives?.append(archivesJson)
   }
 
   close(): void {
     this.#alerts.close()
     this.#archives?.close()
   }
-}
-
-function put(file: LineFile, lines: Buffer): void {
-  file.append(lines)
-  const failure = file.flush()
-  if (failure) throw new Error(`${failure.path}: ${failure.message}`)
 }
 
 function rounded(seconds: number): number {
