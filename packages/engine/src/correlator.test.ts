@@ -110,6 +110,44 @@ const cases: Case[] = [
     [100, 100, 101],
   ],
   [
+    'a rule named twice as parent has two places there',
+    rule(90, 3, '<field name="k">a</field>') +
+      rule(100, 5, '<if_sid>90, 90</if_sid><group>g1,</group>') +
+      rule(101, 10, '<if_matched_group>g1</if_matched_group>', ' frequency="4"'),
+    Array.from({ length: 3 }, () => event({ k: 'a' })),
+    [100, 100, 101],
+  ],
+  [
+    'the search for a parent leaves a list where it finds it: what is to the right gets no child',
+    rule(90, 0, '<field name="k">a</field>') +
+      rule(91, 3, '<if_sid>90</if_sid>') +
+      rule(92, 5, '<if_sid>90,91</if_sid>') +
+      rule(100, 5, '<if_sid>92</if_sid><group>g1,</group>') +
+      rule(101, 10, '<if_matched_group>g1</if_matched_group>', ' frequency="4"'),
+    Array.from({ length: 4 }, () => event({ k: 'a' })),
+    [100, 100, 100, 101],
+  ],
+  [
+    'what is to the left gets one',
+    rule(90, 0, '<field name="k">a</field>') +
+      rule(91, 7, '<if_sid>90</if_sid>') +
+      rule(92, 5, '<if_sid>90,91</if_sid>') +
+      rule(100, 5, '<if_sid>92</if_sid><group>g1,</group>') +
+      rule(101, 10, '<if_matched_group>g1</if_matched_group>', ' frequency="4"'),
+    Array.from({ length: 3 }, () => event({ k: 'a' })),
+    [100, 100, 101],
+  ],
+  [
+    'if_group reaches every place',
+    rule(90, 0, '<field name="k">a</field>') +
+      rule(91, 3, '<if_sid>90</if_sid>') +
+      rule(92, 5, '<if_sid>90,91</if_sid><group>g0,</group>') +
+      rule(100, 5, '<if_group>g0</if_group><group>g1,</group>') +
+      rule(101, 10, '<if_matched_group>g1</if_matched_group>', ' frequency="4"'),
+    Array.from({ length: 3 }, () => event({ k: 'a' })),
+    [100, 100, 101],
+  ],
+  [
     'if_matched_regex looks at all remembered events',
     base + rule(101, 10, '<if_sid>100</if_sid><if_matched_regex>"n":1</if_matched_regex>'),
     [event({ n: 1 }), event({ n: 2 })],
@@ -137,6 +175,20 @@ describe('correlation', () => {
     const last = answers(ruleset, logs)[2]
     expect(last?.whole.previous_output).toBe([logs[1]?.log, logs[0]?.log].join('\n'))
     expect(last?.rule).toMatchObject({ frequency: 3, firedtimes: 1 })
+  })
+
+  test('a rule without a child in one of its places asks nothing of that child there', () => {
+    const ruleset = of(
+      rule(90, 0, '<match>^a</match>') +
+        rule(95, 3, '<match>^seed</match>') +
+        rule(91, 3, '<if_sid>90</if_sid><if_matched_sid>95</if_matched_sid>', ' frequency="3"') +
+        rule(92, 0, '<if_sid>90,91</if_sid>', ' noalert="1"') +
+        rule(100, 9, '<if_sid>92</if_sid><if_matched_sid>95</if_matched_sid><same_field>none</same_field>'),
+    )
+    const last = answers(ruleset, ['seed 1', 'seed 2', 'a']).at(-1)
+    expect([last?.id, last?.whole.previous_output]).toEqual([91, 'seed 2\nseed 1'])
+    // Asked below 91 too, it would have taken the earlier events away.
+    expect([ruleset.rules.length, ruleset.placed.length]).toEqual([12, 13])
   })
 
   test('firedtimes counts per rule, level 0 too', () => {

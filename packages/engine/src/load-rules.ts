@@ -26,6 +26,7 @@ import type { DecoderSet } from './decoder.ts'
 import { categories, dynamicFieldsMax, type FieldSlots, staticIndex } from './fields.ts'
 import type { Problems } from './problems.ts'
 import type { Condition, Correlation, FieldRef, Rule, RuleBody, RuleMitre } from './rule.ts'
+import { type Place, RuleTree } from './rule-tree.ts'
 import { runawayReason } from './runaway.ts'
 import { parseTimeWindow, parseWeekdays } from './time-window.ts'
 import { expandVariables } from './variables.ts'
@@ -39,6 +40,8 @@ export interface RuleLoadOptions {
 export interface RuleSet {
   /** All rules by table index. */
   readonly rules: readonly Rule[]
+  /** The same, and behind them the doubles of those whose children are not the same in all places. */
+  readonly placed: readonly Rule[]
   readonly byId: ReadonlyMap<number, Rule>
   readonly roots: readonly Rule[]
 }
@@ -168,7 +171,7 @@ class RuleLoader {
   readonly #problems: Problems
   readonly #rules: Rule[] = []
   readonly #byId = new Map<number, Rule>()
-  readonly #roots: Rule[] = []
+  readonly #tree = new RuleTree()
 
   constructor(
     decoders: DecoderSet,
@@ -185,7 +188,7 @@ class RuleLoader {
   }
 
   finish(): RuleSet {
-    return { rules: this.#rules, byId: this.#byId, roots: this.#roots }
+    return { rules: this.#rules, byId: this.#byId, ...this.#tree.finish(this.#rules) }
   }
 
   file(file: XmlFile): void {
@@ -733,6 +736,7 @@ class RuleLoader {
       ...links,
       id,
       index: this.#rules.length,
+      home: this.#rules.length,
       category: draft.category,
       correlation: this.#correlation(links, body),
       children: [],
@@ -747,10 +751,15 @@ class RuleLoader {
       skip('IF_MATCHED_SID_UNKNOWN', `no rule ${links.ifMatchedSid} was loaded before`)
       return
     }
-    if (id < 10) {
-      insertByWeight(this.#roots, rule)
-      rule.places = 1
-    } else if (!this.#attach(file, element, rule, skip)) return
+    if (id < 10) this.#tree.addRoot(rule)
+    else {
+      const parents = this.#parents(file, element, rule, skip)
+      if (parents.length === 0) return
+      if (!this.#tree.hang(rule, parents)) {
+        skip('RULE_PLACES_TOO_MANY', `its parents hang in ${parents.length} places, more than the tree has room for`)
+        return
+      }
+    }
     this.#rules.push(rule)
     this.#byId.set(id, rule)
     if (matched !== undefined) matched.isMatchedSid = true
@@ -763,14 +772,20 @@ class RuleLoader {
     }
   }
 
-  #attach(file: XmlFile, element: XmlElement, rule: Rule, skip: (code: string, message: string) => void): boolean {
+  /** Places below which a rule is to hang; none when it is passed over, with the reason told. */
+  #parents(
+    file: XmlFile,
+    element: XmlElement,
+    rule: Rule,
+    skip: (code: string, message: string) => void,
+  ): readonly Place[] {
     const sids = rule.ifSid !== '' ? rule.ifSid : rule.ifGroup === '' ? rule.ifMatchedSid : ''
     if (sids !== '') {
-      const parents = new Set<Rule>()
+      const places: Place[] = []
       for (const text of sids.split(/[, ]+/)) {
         if (text === '' || Number(text) === rule.id) continue
         const parent = this.#byId.get(Number(text))
-        if (parent === undefined)
+        if (parent === undefined) {
           this.#problems.warning(
             file,
             element.offset,
@@ -778,41 +793,31 @@ class RuleLoader {
             `rule ${rule.id}: no rule ${text} was loaded before`,
             `rule ${text}`,
           )
-        else parents.add(parent)
-      }
-      for (const parent of parents) {
-        adopt(parent, rule)
+          continue
+        }
+        places.push(...this.#tree.reached(parent))
         rule.category = parent.category
       }
-      if (parents.size === 0) skip('RULE_WITHOUT_PARENT', 'none of its parents is loaded')
-      return parents.size > 0
+      if (places.length === 0) skip('RULE_WITHOUT_PARENT', 'none of its parents is loaded')
+      return places
     }
     if (rule.ifLevel !== '') {
       const parents = this.#rules.filter((other) => other.weight >= Number(rule.ifLevel) * 100)
-      if (Number(rule.ifLevel) === 0 || parents.length === 0) {
-        skip('RULE_WITHOUT_PARENT', `no rule has level ${rule.ifLevel} or more`)
-        return false
-      }
-      for (const parent of parents) adopt(parent, rule)
-      return true
+      if (Number(rule.ifLevel) > 0 && parents.length > 0)
+        return parents.flatMap((parent) => this.#tree.placesOf(parent))
+      skip('RULE_WITHOUT_PARENT', `no rule has level ${rule.ifLevel} or more`)
+      return []
     }
     const group = rule.ifGroup !== '' ? rule.ifGroup : rule.ifMatchedGroup
     if (group !== '') {
       const parents = this.#rules.filter((other) => wordMatch(group, other.groupText))
-      if (parents.length === 0) {
-        skip('RULE_WITHOUT_PARENT', `no rule loaded before is in the group '${group}'`)
-        return false
-      }
-      for (const parent of parents) adopt(parent, rule)
-      return true
+      if (parents.length === 0) skip('RULE_WITHOUT_PARENT', `no rule loaded before is in the group '${group}'`)
+      return parents.flatMap((parent) => this.#tree.placesOf(parent))
     }
-    const root = this.#roots.find((candidate) => candidate.category === rule.category)
-    if (root === undefined) {
-      skip('RULE_WITHOUT_ROOT', `no root rule (id below 10) has the category '${categories[rule.category]}'`)
-      return false
-    }
-    adopt(root, rule)
-    return true
+    const root = this.#tree.rootOf(rule.category)
+    if (root !== undefined) return [root]
+    skip('RULE_WITHOUT_ROOT', `no root rule (id below 10) has the category '${categories[rule.category]}'`)
+    return []
   }
 }
 
@@ -824,17 +829,6 @@ function appendText(draft: Draft, key: string, element: XmlElement): void {
     negate: false,
     at: before?.at ?? element.offset,
   })
-}
-
-function adopt(parent: Rule, child: Rule): void {
-  insertByWeight(parent.children, child)
-  child.places += parent.places
-}
-
-/** Before the first sibling with a strictly smaller weight, so equal weights stay in load order. */
-function insertByWeight(siblings: Rule[], rule: Rule): void {
-  const at = siblings.findIndex((sibling) => sibling.weight < rule.weight)
-  siblings.splice(at === -1 ? siblings.length : at, 0, rule)
 }
 
 function mitreOf({ mitreIds, mitrePairs }: Draft): RuleMitre | null {

@@ -230,6 +230,16 @@ describe('what is wrong is told with its place', () => {
       one(rule(100, 3, '<list field="id">etc/lists/x</list>')),
       ['LIST_NOT_LOADED 2:26'],
     ],
+    [
+      'a rule that would hang in too many places is one',
+      // Each below the two before it: the places are the Fibonacci numbers.
+      one(
+        Array.from({ length: 26 }, (_, n) =>
+          rule(100 + n, 3, n === 0 ? '' : `<if_sid>${99 + n}${n === 1 ? '' : `,${98 + n}`}</if_sid>`),
+        ).join('\n'),
+      ),
+      ['RULE_PLACES_TOO_MANY 27:1'],
+    ],
     ['an if_sid that is no list of ids is one', one(rule(100, 3, '<if_sid>n|1</if_sid>')), ['IF_SID_INVALID 2:26']],
     [
       'a parent that is not there is one',

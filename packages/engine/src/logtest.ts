@@ -130,7 +130,12 @@ export class LogtestSession {
     const base = { output: answer.json.trimEnd(), alert: answer.isAlert }
     if (!isTraced) return base
     const explain = (listsAll: boolean): RuleStep[] =>
-      explainRules(this.#ruleset, matcher.event, { of: (rule) => seen.get(rule) }, listsAll)
+      explainRules(
+        this.#ruleset,
+        matcher.event,
+        { of: ({ home }) => seen.get(this.#ruleset.rules[home] as Rule) },
+        listsAll,
+      )
     return {
       ...base,
       ...(wishes.rulesDebug === true ? { rulesDebug: debugLines(explain(true)) } : {}),

@@ -281,9 +281,9 @@ export class Matcher {
         return false
       }
     }
-    const output = this.#ruleset.outputs[rule.index]
+    const output = this.#ruleset.outputs[rule.home]
     const nodes = this.#nodes
-    nodes[at] = rule.index
+    nodes[at] = rule.home
     nodes[at + 1] = flags
     nodes[at + 2] = this.#nodeEnd
     nodes[at + 3] = -1

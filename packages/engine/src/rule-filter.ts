@@ -45,10 +45,10 @@ export class RuleFilter {
   constructor(ruleset: Ruleset, kernels: Kernels | null = null) {
     this.#kernels = kernels
     this.#ruleset = ruleset
-    this.rules = ruleset.rules
-    this.#needs = ruleset.rules.map(({ conditions }) => logNeeds(conditions))
-    this.#facts = new Int32Array(ruleset.rules.length * factsLength)
-    for (const [index, rule] of ruleset.rules.entries()) {
+    this.rules = ruleset.placed
+    this.#needs = this.rules.map(({ conditions }) => logNeeds(conditions))
+    this.#facts = new Int32Array(this.rules.length * factsLength)
+    for (const [index, rule] of this.rules.entries()) {
       const { conditions } = rule
       // What is asked for before a list may have to be remembered though the list fails.
       const lists = rule.firstTimeSeen || rule.checkDiff ? [] : rule.lists

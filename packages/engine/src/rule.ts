@@ -89,8 +89,10 @@ export interface RuleBody {
 
 export interface Rule extends RuleBody {
   readonly id: number
-  /** Position in the ruleset's table of rules. */
-  index: number
+  /** Position in the ruleset's table of placed rules. */
+  readonly index: number
+  /** Position in the table of rules: another than `index` for a double, the same rule in places where it has other children. */
+  readonly home: number
   category: number
   correlation: Correlation | null
   readonly ifSid: string
@@ -98,7 +100,7 @@ export interface Rule extends RuleBody {
   readonly ifLevel: string
   readonly ifMatchedSid: string
   readonly ifMatchedGroup: string
-  readonly children: Rule[]
+  children: readonly Rule[]
   /** In how many places of the tree it hangs. */
   places: number
   /** Correlation rules whose group list this rule's events join, once for each place (spec: engine, part 10.1). */

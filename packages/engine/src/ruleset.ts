@@ -63,6 +63,8 @@ export interface Ruleset {
   readonly decoders: DecoderSet
   readonly lists: ReadonlyMap<string, CdbList>
   readonly rules: readonly Rule[]
+  /** The rules, and behind them doubles of those whose children are not the same in all places; children and roots are of these. */
+  readonly placed: readonly Rule[]
   readonly byId: ReadonlyMap<number, Rule>
   readonly roots: readonly Rule[]
   readonly slots: FieldSlots
@@ -88,7 +90,7 @@ export function compileRuleset(
   const slots = new FieldSlots()
   const decoders = loadDecoders(readFiles(sources.decoders, problems), slots, problems)
   const lists = new Map(sources.lists.map(({ name, text }) => [name, parseCdb(name, text)]))
-  const { rules, byId, roots } = loadRules(
+  const { rules, placed, byId, roots } = loadRules(
     readFiles(sources.rules, problems),
     decoders,
     lists,
@@ -104,6 +106,7 @@ export function compileRuleset(
     decoders,
     lists,
     rules,
+    placed,
     byId,
     roots,
     slots,
