@@ -6,11 +6,14 @@
 import { type ByteSet, onlyFolded, setOf, setSource } from './byte-set.ts'
 import { mergeSets, type Node } from './pcre2-syntax.ts'
 
-/** A source for V8. `groups[n]` is the number that V8 gives to group n of the pattern (0 for the whole match). */
+/**
+ * A source for V8. `groups[n]` are the numbers that V8 gives to group n of the pattern: several for one that a branch
+ * reset has in several branches, none for one that can never be set. At most one of them is set by a match.
+ */
 export interface V8Source {
   readonly source: string
   readonly flags: string
-  readonly groups: readonly number[]
+  readonly groups: readonly (readonly number[])[]
 }
 
 /** Emits the source for V8; null when V8 cannot express the tree (an atomic group inside a lookbehind). */
@@ -54,7 +57,7 @@ export function visit(node: Node, see: (node: Node) => void): void {
 
 class V8Emitter {
   readonly folding: boolean
-  readonly groups: number[] = [0]
+  readonly groups: number[][] = []
   count = 0
   impossible = false
 
@@ -75,7 +78,9 @@ class V8Emitter {
           .map((item) => this.emit(item, behind))
           .join('|')
       case 'group': {
-        this.groups[node.index] = ++this.count
+        const numbers = this.groups[node.index]
+        if (numbers === undefined) this.groups[node.index] = [++this.count]
+        else numbers.push(++this.count)
         return `(${this.emit(node.item, behind)})`
       }
       case 'repeat': {
@@ -91,7 +96,8 @@ class V8Emitter {
       case 'backreference': {
         // Case-insensitive references need the flag; the flag must not reach sensitive ones (see foldsEverywhere).
         if (node.fold && !this.folding) this.impossible = true
-        return `(?:\\${this.groups[node.index] ?? 0})`
+        // Those that are not set match nothing, the one that is matches itself.
+        return `(?:${(this.groups[node.index] ?? []).map((number) => `\\${number}`).join('')})`
       }
     }
   }
@@ -169,11 +175,17 @@ export interface Re2Source {
 }
 
 /**
- * Emits the source for RE2; null when it has no way to say it (look-around, back references, atomic groups, big
- * counts). A `$` is possible only as the pattern's last item, where the newline that it may stand before is matched
+ * Emits the source for RE2; null when it has no way to say it (look-around, back references, atomic groups, branch resets,
+ * big counts). A `$` is possible only as the pattern's last item, where the newline that it may stand before is matched
  * behind the end group.
  */
 export function emitRe2(root: Node, groupCount: number): Re2Source | null {
+  let groups = 0
+  let isNumberedAlike = true
+  visit(root, (node) => {
+    if (node.type === 'group' && node.index !== ++groups) isNumberedAlike = false
+  })
+  if (!isNumberedAlike || groups !== groupCount) return null
   const items = root.type === 'sequence' ? root.items : [root]
   const last = items.at(-1)
   const final = last?.type === 'place' && last.place === 'finalEnd'

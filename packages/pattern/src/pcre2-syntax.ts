@@ -7,6 +7,7 @@
  */
 import { allBytes, type ByteSet, complement, foldSet, notNewline, setOf, setWhere, union } from './byte-set.ts'
 import { type PatternError, patternLengthMax } from './contract.ts'
+import { leavesOutInRound, withoutUnset } from './pcre2-unset.ts'
 
 /** How a repetition gives back what it took: most first, least first, never. */
 export type Mode = 'greedy' | 'lazy' | 'possessive'
@@ -113,6 +114,10 @@ class Parser {
   /** Groups that are open or closed so far; a reference is only taken to one that is sure to have been set. */
   groupCount = 0
   set: ReadonlySet<number> = new Set()
+  readonly closed = new Set<number>()
+  /** The first reference to a closed group that may be unset, -1 when there is none. */
+  unsure = -1
+  hasReset = false
   at = 0
   depth = 0
   utf = false
@@ -137,7 +142,11 @@ class Parser {
     }
     const root = this.alternation(options)
     if (this.at < this.source.length) this.fail('closing parenthesis without an opening one')
-    return { root, groupCount: this.groupCount }
+    const sure = this.unsure < 0 ? root : withoutUnset(root)
+    if (sure === null) this.fail('a back reference to a group that may not be set there is not supported', this.unsure)
+    if (this.hasReset && leavesOutInRound(sure))
+      this.fail('a (?| group in a loop that sets not all groups in each round is not supported')
+    return { root: sure, groupCount: this.groupCount }
   }
 
   fail(message: string, offset = this.at): never {
@@ -168,18 +177,26 @@ class Parser {
     return true
   }
 
-  /** Alternatives up to a closing parenthesis or the end. Option changes reach the alternatives to their right. */
-  alternation(outer: Options): Node {
+  /**
+   * Alternatives up to a closing parenthesis or the end. Option changes reach the alternatives to their right. In a branch
+   * reset all alternatives number their groups from the same one on.
+   */
+  alternation(outer: Options, resetsNumbers = false): Node {
     if (++this.depth > groupDepthMax) this.fail(`groups nested deeper than ${groupDepthMax}`)
     const options = { ...outer }
     const items: Node[] = []
     const before = this.set
     let common: ReadonlySet<number> | null = null
+    const firstNumber = this.groupCount
+    let lastNumber = firstNumber
     do {
+      if (resetsNumbers) this.groupCount = firstNumber
       this.set = before
       items.push(this.sequence(options))
       common = common === null ? this.set : common.intersection(this.set)
+      lastNumber = Math.max(lastNumber, this.groupCount)
     } while (this.eat('|'))
+    this.groupCount = lastNumber
     this.set = common ?? before
     this.depth--
     return items.length === 1 ? (items[0] ?? empty) : { type: 'alternation', items }
@@ -314,7 +331,10 @@ class Parser {
     if (this.source[this.at] === '*') this.fail('(*...) verbs are supported at the start of the pattern only', start)
     if (!this.eat('?')) return this.capture(options, null, options.noCapture)
     if (this.eat(':')) return this.close(this.alternation(options), start)
-    if (this.eat('|')) this.fail('(?| groups are not supported', start)
+    if (this.eat('|')) {
+      this.hasReset = true
+      return this.close(this.alternation(options, true), start)
+    }
     if (this.eat('>')) return { type: 'atomic', item: this.close(this.alternation(options), start) }
     if (this.eat('=')) return this.look(options, false, false, start)
     if (this.eat('!')) return this.look(options, false, true, start)
@@ -341,11 +361,12 @@ class Parser {
     if (plain) return this.close(this.alternation(options), start)
     const index = ++this.groupCount
     if (name !== null) {
-      if (this.names.has(name)) this.fail(`two groups named ${name}`)
+      if ((this.names.get(name) ?? index) !== index) this.fail(`two groups named ${name}`)
       this.names.set(name, index)
     }
     const item = this.close(this.alternation(options), start)
     this.set = new Set(this.set).add(index)
+    this.closed.add(index)
     return { type: 'group', index, item }
   }
 
@@ -414,10 +435,14 @@ class Parser {
 
   /**
    * A back reference. V8 takes a group that was not set for empty, PCRE2 lets the reference fail; so only groups that
-   * are sure to be set are accepted.
+   * are sure to be set are accepted, or that can be made so (pcre2-unset.ts).
    */
   reference(index: number, options: Options): Node {
-    if (!this.set.has(index)) this.fail(`back reference to group ${index}, which may not be set yet, is not supported`)
+    if (!this.set.has(index)) {
+      if (!this.closed.has(index))
+        this.fail(`back reference to group ${index}, which may not be set yet, is not supported`)
+      if (this.unsure < 0) this.unsure = this.at
+    }
     return { type: 'backreference', index, fold: options.fold }
   }
 
@@ -449,7 +474,9 @@ class Parser {
       case 'C':
         return { type: 'set', set: allBytes }
       case 'X':
-        return this.fail('\\X is not supported', start)
+        if (this.utf) return this.fail('\\X is not supported in UTF mode', start)
+        // Of the characters below 256 only CR LF is a cluster of two.
+        return { type: 'atomic', item: { type: 'alternation', items: [bytes('\r\n'), { type: 'set', set: allBytes }] } }
       case 'g':
         return this.gReference(options, start)
       case 'k': {

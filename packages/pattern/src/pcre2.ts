@@ -193,7 +193,7 @@ function hasGroup(node: Node): boolean {
 
 class V8Matcher implements Matcher {
   readonly #expression: RegExp
-  readonly #numbers: readonly number[]
+  readonly #numbers: V8Source['groups']
 
   constructor(source: V8Source) {
     this.#expression = new RegExp(source.source, source.flags)
@@ -209,7 +209,8 @@ class V8Matcher implements Matcher {
     if (found === null) return noMatch
     if (groups !== null) {
       for (let group = 1; group < this.#numbers.length; group++) {
-        const text = found[this.#numbers[group] ?? 0]
+        const number = this.#numbers[group]?.find((one) => found[one] !== undefined)
+        const text = number === undefined ? undefined : found[number]
         if (text === undefined) continue
         while (groups.length < group - 1) groups.push('')
         groups.push(text)
