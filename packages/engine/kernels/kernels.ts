@@ -231,6 +231,23 @@ export function follow(leaf: usize, from: usize, end: usize, out: usize, outEnd:
   return why
 }
 
+/** Puts pieces, each an address and a length, behind each other; gives the length of all. Up to 15 bytes behind them are written too. */
+export function gather(list: usize, count: i32, to: usize): i32 {
+  const start = to
+  const listEnd = list + (<usize>count << 3)
+  for (; list < listEnd; list += 8) {
+    let from = <usize>load<u32>(list)
+    const end = to + <usize>load<u32>(list + 4)
+    while (to < end) {
+      v128.store(to, v128.load(from))
+      to += 16
+      from += 16
+    }
+    to = end
+  }
+  return <i32>(to - start)
+}
+
 /** The step of a leaf whose separator stands here, 0 for none; the one that was taken moves up by one. */
 function stepOf(leaf: usize, at: usize, end: usize): usize {
   const count = <usize>load<u32>(leaf)

@@ -1,7 +1,7 @@
 /** One event while it is decoded and matched. A matcher reuses a single object, so nothing here outlives the next event. */
-import type { ByteText } from './byte-text.ts'
 import type { Decoder } from './decoder.ts'
 import { category, dynamicFieldsMax, type FieldSlots, staticFields } from './fields.ts'
+import type { Run } from './kernels.ts'
 import { nextStamp } from './stamp.ts'
 
 export class Event {
@@ -39,7 +39,7 @@ export class Event {
   /** Compliance arrays that the event itself brings (spec: engine, part 13.2): name, values. */
   compliance: [string, string[]][] | null = null
   /** The `data` object's dynamic part as JSON members, when the decoder made it on the way; null when it has to be written from the fields. */
-  rendered: ByteText | null = null
+  rendered: Run | null = null
   /** Rule set by the OSSECAlert plugin; -1 when none. */
   presetRule = -1
   readonly slots: FieldSlots

@@ -6,7 +6,6 @@
  * plain walk, which teaches. What is learnt is bounded, since keys are the sender's choice. On the way the alert's `data` members are put together
  * from the same slices, as long as no key repeats or reopens an object; else they are rendered later from the fields.
  */
-import { ByteText } from './byte-text.ts'
 import type { Event } from './event.ts'
 import { type FieldSlots, field, foldName, staticFields, staticIndex } from './fields.ts'
 import { printPlainArray } from './json-array.ts'
@@ -59,6 +58,8 @@ const kindNumbers: Readonly<Record<StepKind, number>> = { string: 0, number: 1, 
 /** Offsets of a leaf in memory: count of its steps, address of their list; and of a step: number, kind, leaf it leads to, length of its separator, bytes. */
 const leafLength = 8
 const stepHeadLength = 16
+/** Room for the output text in front of a step's value, in bytes; a longer text is written anew each time. */
+const joinLengthMax = 128
 /** Entries of the first list of a leaf; each later one has twice as many. */
 const firstListLength = 2
 
@@ -67,9 +68,10 @@ interface Step {
   readonly kind: StepKind
   readonly literal: string
   readonly to: Leaf
-  /** Output text between the leaf that was written last and this one, remembered for one such leaf. */
+  /** Output text between the leaf that was written last and this one, remembered for one such leaf: its address and length, 0 while there is none. */
   from: Leaf | null
-  join: Uint8Array
+  join: number
+  joinLength: number
   opened: readonly PathNode[]
 }
 
@@ -117,7 +119,6 @@ export class JsonDecoder {
   readonly #steps: Step[] = []
   #stamp = 0
   #last: Leaf | null = null
-  readonly #out = new ByteText()
   /** First backslash that the text's arrays have not passed yet, -1 when there is no more, -2 when not looked for. */
   #slash = -2
   #isLinear = true
@@ -138,8 +139,8 @@ export class JsonDecoder {
     this.#stamp++
     this.#last = null
     // What an earlier decoder of this event wrote may still be wanted.
-    if (canRender) this.#out.byteLength = 0
-    this.#isLinear = canRender
+    if (canRender) this.#kernels?.clearPieces()
+    this.#isLinear = canRender && this.#kernels !== null
     const dynamicBefore = event.dynamicCount
     const statics = event.hasStatics ? [...event.statics] : null
     if (!this.#follow(event, text)) {
@@ -149,16 +150,16 @@ export class JsonDecoder {
       else for (let n = 0; n < statics.length; n++) event.statics[n] = statics[n] ?? null
       this.#stamp++
       this.#last = null
-      if (canRender) this.#out.byteLength = 0
-      this.#isLinear = canRender
+      if (canRender) this.#kernels?.clearPieces()
+      this.#isLinear = canRender && this.#kernels !== null
       if (!this.#walk(event, text)) return
     }
-    if (!this.#isLinear || !canRender) {
-      event.rendered = null
-      return
-    }
-    this.#out.text((this.#last as Leaf | null)?.close ?? '')
-    event.rendered = this.#out
+    const kernels = this.#kernels
+    event.rendered = null
+    if (!this.#isLinear || kernels === null) return
+    const last: Leaf | null = this.#last
+    if (last !== null) kernels.textPiece((last as Leaf).close)
+    event.rendered = kernels.gather()
   }
 
   /** The learnt way; false when it leads nowhere (what was stored must then be taken back). */
@@ -188,7 +189,7 @@ export class JsonDecoder {
         const value = text.slice(start - textAt, end - textAt)
         if (step.kind === 'string') {
           if (bytes[start] === 91) this.#store(event, step, step.to, value, fieldJson(value))
-          else if (this.#opens(event, step, step.to, value)) this.#out.copy(bytes, start - 1, end + 1)
+          else if (this.#opens(event, step, step.to, value)) kernels.piece(start - 1, end - start + 2)
         } else if (step.kind === 'number') this.#storeNumber(event, step, value)
         else if (this.#options.jsonArray === 'array')
           this.#store(event, step, step.to, value.replaceAll('","', '", "'), value.replaceAll('", "', '","'))
@@ -389,7 +390,8 @@ export class JsonDecoder {
       literal,
       to,
       from: null,
-      join: noBytes,
+      join: 0,
+      joinLength: 0,
       opened: [],
     }
     from.steps.push(step)
@@ -424,7 +426,7 @@ export class JsonDecoder {
   }
 
   #store(event: Event, step: Step | null, leaf: Leaf, value: string, json: string): void {
-    if (this.#opens(event, step, leaf, value)) this.#out.text(json)
+    if (this.#opens(event, step, leaf, value)) this.#kernels?.textPiece(json)
   }
 
   /** Stores a value; true when its JSON is to be written next. */
@@ -442,20 +444,26 @@ export class JsonDecoder {
       }
     }
     if (!event.addDynamic(leaf.key, leaf.slot, value) || value === '' || !this.#isLinear) return false
+    const kernels = this.#kernels
+    if (kernels === null) return false
     const last = this.#last
-    let join: Uint8Array
     let opened: readonly PathNode[]
-    if (step !== null && step.from === last && step.join.length > 0) {
-      join = step.join
-      opened = step.opened
-    } else {
+    let text: string | null = null
+    if (step !== null && step.from === last && step.join !== 0) opened = step.opened
+    else {
       const shared = last === null ? 0 : sharedParts(last, leaf)
       opened = leaf.nodes.slice(shared)
-      join = Buffer.from(joinText(last, leaf, shared), 'latin1')
-      if (step !== null) {
-        step.from = last
-        step.join = join
-        step.opened = opened
+      text = joinText(last, leaf, shared)
+      // Each step has room for one text, taken once: what stands between two leaves is nearly always the same.
+      if (step !== null && text.length <= joinLengthMax) {
+        if (step.join === 0) step.join = kernels.allocate(joinLengthMax)
+        if (step.join !== 0) {
+          kernels.bytes.latin1Write(text, step.join)
+          step.joinLength = text.length
+          step.from = last
+          step.opened = opened
+          text = null
+        }
       }
     }
     for (let n = 0; n < opened.length; n++) {
@@ -471,12 +479,11 @@ export class JsonDecoder {
       return false
     }
     this.#last = leaf
-    this.#out.copy(join, 0, join.length)
+    if (text !== null) kernels.textPiece(text)
+    else if (step !== null) kernels.piece(step.join, step.joinLength)
     return true
   }
 }
-
-const noBytes = new Uint8Array(0)
 
 /** The place of a member: each key behind its length, so that dots in keys are no doubt. */
 function placeOf(around: string, key: string): string {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteText } from './byte-text.ts'
 import { jsonText } from './json-text.ts'
-import { followEnd, Kernels } from './kernels.ts'
+import { followEnd, Kernels, textAt } from './kernels.ts'
 import { LiteralScanner } from './literal-scanner.ts'
 
 function made(): Kernels {
@@ -127,6 +127,36 @@ describe('compiled loops', () => {
       expect(sees(scanner, 'a needle')).toBe(true)
       expect(sees(scanner, 'a nail')).toBe(false)
     }
+  })
+
+  test('pieces stand behind each other; too many, or too long ones, are none', () => {
+    const kernels = made()
+    fc.assert(
+      fc.property(text, fc.array(fc.tuple(text, fc.nat(90), fc.nat(90)), { maxLength: 8 }), (base, pieces) => {
+        kernels.place(base)
+        kernels.clearPieces()
+        let wanted = ''
+        for (const [one, from, length] of pieces) {
+          const slice = base.slice(from, from + length)
+          kernels.piece(textAt + Math.min(from, base.length), slice.length)
+          kernels.textPiece(one)
+          wanted += slice + one
+        }
+        const run = kernels.gather()
+        expect(run?.bytes.latin1Slice(run.start, run.end)).toBe(wanted)
+      }),
+      { numRuns: 200 },
+    )
+    for (const [count, one] of [
+      [9000, 'x'],
+      [3, 'x'.repeat(400_000)],
+    ] as const) {
+      kernels.clearPieces()
+      for (let n = 0; n < count; n++) kernels.textPiece(one)
+      expect(kernels.gather()).toBeNull()
+    }
+    kernels.clearPieces()
+    expect(kernels.gather()).not.toBeNull()
   })
 
   test('nothing learnt leads nowhere', () => {

@@ -3,7 +3,7 @@
  * literals in it, following JSON through it. One object for a matcher, so that what was learnt goes when the matcher goes.
  *
  * The memory, in bytes from its beginning: the table for escaping, the state of `follow`, what was found, ends of windows, the text, the escaped
- * text, then what is learnt and kept (`allocate`). It never grows, so views stay good; what is not touched takes no memory. Whoever uses it can do
+ * text, pieces, their own texts and what they make together, then what is learnt and kept (`allocate`). It never grows, so views stay good; what is not touched takes no memory. Whoever uses it can do
  * without: texts may be too long, room may run out, and where no memory can be reserved there is none at all.
  */
 import { kernelBytes } from './kernel-bytes.ts'
@@ -22,8 +22,15 @@ const foundMax = 12_288
 const endsAt = foundAt + foundMax * 4
 export const textAt = 98_304
 const escapedAt = textAt + textLengthMax + slack
-const heapAt = escapedAt + 2 * textLengthMax + slack
-const memoryPages = 256
+/** Most pieces, bytes of texts among them that stand nowhere else, and bytes that they come to. */
+const piecesMax = 8192
+const pieceTextsMax = 1 << 20
+const gatheredMax = 1 << 20
+const piecesAt = escapedAt + 2 * textLengthMax + slack
+const pieceTextsAt = piecesAt + piecesMax * 8
+const gatheredAt = pieceTextsAt + pieceTextsMax + slack
+const heapAt = gatheredAt + gatheredMax + slack
+const memoryPages = 304
 const pageSize = 65_536
 
 /** Why `follow` ended. */
@@ -58,6 +65,14 @@ interface Exports {
   escape(from: number, end: number, to: number, table: number): number
   scan(tables: number, from: number, end: number, stamp: number, ends: number, found: number): number
   follow(leaf: number, from: number, end: number, out: number, outEnd: number, state: number): number
+  gather(list: number, count: number, to: number): number
+}
+
+/** A run of bytes of a buffer, good until its owner makes the next. */
+export interface Run {
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
 }
 
 let module: WebAssembly.Module | null = null
@@ -70,6 +85,9 @@ export class Kernels {
   readonly foundWord = foundAt >> 2
   readonly #exports: Exports
   #heapEnd = heapAt
+  #pieceWord = piecesAt >> 2
+  #pieceTexts = pieceTextsAt
+  #pieceBytes = 0
   #text = ''
 
   private constructor(memory: WebAssembly.Memory, exports: Exports) {
@@ -138,6 +156,45 @@ export class Kernels {
     return this.words[stateAt >> 2] as number
   }
 
+  /** Begins a list of pieces. */
+  clearPieces(): void {
+    this.#pieceWord = piecesAt >> 2
+    this.#pieceTexts = pieceTextsAt
+    this.#pieceBytes = 0
+  }
+
+  /** Adds a piece that stands in the memory and stays there until `gather`; one too many makes the list too long. */
+  piece(at: number, length: number): void {
+    this.#pieceBytes += length
+    if (this.#pieceWord >= pieceTextsAt >> 2) {
+      this.#pieceBytes = gatheredMax + 1
+      return
+    }
+    this.words[this.#pieceWord] = at
+    this.words[this.#pieceWord + 1] = length
+    this.#pieceWord += 2
+  }
+
+  /** Adds a latin1 text as a piece. */
+  textPiece(text: string): void {
+    const at = this.#pieceTexts
+    if (at + text.length > pieceTextsAt + pieceTextsMax) {
+      this.#pieceBytes = gatheredMax + 1
+      return
+    }
+    this.bytes.latin1Write(text, at)
+    this.#pieceTexts = at + text.length
+    this.piece(at, text.length)
+  }
+
+  /** All pieces behind each other; null when they are too long. */
+  gather(): Run | null {
+    if (this.#pieceBytes > gatheredMax) return null
+    const count = (this.#pieceWord - (piecesAt >> 2)) >> 1
+    const length = this.#exports.gather(piecesAt, count, gatheredAt)
+    return { bytes: this.bytes, start: gatheredAt, end: gatheredAt + length }
+  }
+
   /** Of the last `follow`: the offset in the text that it came to. */
   get followedTo(): number {
     return (this.words[(stateAt >> 2) + 1] as number) - textAt
@@ -153,7 +210,9 @@ export class Kernels {
 export const literalsMax = foundMax
 
 function isExports(exports: object): exports is Exports {
-  return ['hasControl', 'escape', 'scan', 'follow'].every((name) => typeof Reflect.get(exports, name) === 'function')
+  return ['hasControl', 'escape', 'scan', 'follow', 'gather'].every(
+    (name) => typeof Reflect.get(exports, name) === 'function',
+  )
 }
 
 /** For each set of places among eight bytes: which of them, or the backslash in lane 15, stands in each of sixteen lanes. */

@@ -137,9 +137,9 @@ export function writeData(event: Event, into: ByteText): void {
   } else {
     if (event.hasStatics) writeStatics(event, into, start)
     if (event.rendered !== null) {
-      const { bytes, byteLength } = event.rendered
-      if (into.byteLength > start && byteLength > 0) into.text(',')
-      into.copy(bytes, 0, byteLength)
+      const { bytes, start: from, end } = event.rendered
+      if (into.byteLength > start && end > from) into.text(',')
+      into.copy(bytes, from, end)
     } else if (event.syscheck === '') {
       const { keys, values, dynamicCount } = event
       for (let n = 0; n < dynamicCount; n++) {

@@ -1,6 +1,5 @@
 /** File integrity events of agents: fields for rules, the rebuilt full_log, and the alert's `syscheck` member (spec: engine, part 16.1). */
 
-import { ByteText } from '../byte-text.ts'
 import type { EventDecoder } from '../decode.ts'
 import type { Event } from '../event.ts'
 import { jsonText } from '../json-text.ts'
@@ -226,8 +225,8 @@ function kubernetesFields(event: Event, facts: JsonObject | undefined): void {
   })
   if (known.length === 0) return
   for (const [key, value] of known) put(event, key, value)
-  event.rendered = new ByteText()
-  event.rendered.text(nestedJson(known, false).slice(1, -1))
+  const bytes = Buffer.from(nestedJson(known, false).slice(1, -1), 'latin1')
+  event.rendered = { bytes, start: 0, end: bytes.length }
 }
 
 function shownPath(path: string): string {
