@@ -7,6 +7,7 @@
  */
 import { allBytes, type ByteSet, complement, foldSet, notNewline, setOf, setWhere, union } from './byte-set.ts'
 import { type PatternError, patternLengthMax } from './contract.ts'
+import { type Call, fillCalls } from './pcre2-calls.ts'
 import { leavesOutInRound, withoutUnset } from './pcre2-unset.ts'
 
 /** How a repetition gives back what it took: most first, least first, never. */
@@ -118,6 +119,9 @@ class Parser {
   /** The first reference to a closed group that may be unset, -1 when there is none. */
   unsure = -1
   hasReset = false
+  readonly calls: Call[] = []
+  /** Contents of the groups, the first of each number. */
+  readonly bodies = new Map<number, Node>()
   at = 0
   depth = 0
   utf = false
@@ -142,6 +146,8 @@ class Parser {
     }
     const root = this.alternation(options)
     if (this.at < this.source.length) this.fail('closing parenthesis without an opening one')
+    const problem = fillCalls(this.calls, this.bodies, this.names)
+    if (problem !== null) this.fail(problem.message, problem.offset)
     const sure = this.unsure < 0 ? root : withoutUnset(root)
     if (sure === null) this.fail('a back reference to a group that may not be set there is not supported', this.unsure)
     if (this.hasReset && leavesOutInRound(sure))
@@ -341,14 +347,66 @@ class Parser {
     if (this.eat('<=')) return this.look(options, true, false, start)
     if (this.eat('<!')) return this.look(options, true, true, start)
     if (this.eat('P=')) return this.named(this.nameUntil(')'), options)
-    if (this.source.startsWith('P>', this.at) || /^(?:R|&|[+-]?\d)/.test(this.source.slice(this.at, this.at + 2))) {
-      this.fail('recursion and subroutine calls are not supported', start)
+    if (this.eat('P>') || this.eat('&')) return this.call(this.nameUntil(')'), start)
+    const called = /^([+-]?)(\d{1,4})\)/.exec(this.source.slice(this.at, this.at + 8))
+    if (called !== null) {
+      this.at += called[0].length
+      return this.call(this.numbered(called[1] ?? '', Number(called[2])), start)
     }
+    if (this.source[this.at] === 'R') this.fail('recursion is not supported', start)
     if (this.eat('P<') || this.eat('<')) return this.capture(options, this.nameUntil('>'), false)
     if (this.eat("'")) return this.capture(options, this.nameUntil("'"), false)
-    if (this.source[this.at] === '(') this.fail('conditional groups are not supported', start)
+    if (this.source[this.at] === '(') return this.conditional(options, start)
     if (this.source[this.at] === 'C') this.fail('callouts are not supported', start)
     return this.optionGroup(options, start)
+  }
+
+  /** A call of a group, which may stand anywhere in the pattern. */
+  call(target: number | string, offset: number): Node {
+    if (target === 0) this.fail('recursion is not supported', offset)
+    const node: Call['node'] = { type: 'sequence', items: [] }
+    this.calls.push({ node, target, offset })
+    return node
+  }
+
+  /** The number of a group that may be told from here: `-1` is the last one opened, `+1` the next. */
+  numbered(sign: string, number: number): number {
+    return sign === '-' ? this.groupCount + 1 - number : sign === '+' ? this.groupCount + number : number
+  }
+
+  /** `(?(?=...)yes|no)`, and `(?(DEFINE)...)`, whose groups are only called. */
+  conditional(options: Options, start: number): Node {
+    if (this.eat('(DEFINE)')) {
+      const before = this.set
+      this.close(this.alternation(options), start)
+      this.set = before
+      return empty
+    }
+    if (!/^\(\?<?[=!]/.test(this.source.slice(this.at, this.at + 4)))
+      this.fail('conditional groups that ask for a group are not supported', start)
+    if (++this.depth > groupDepthMax) this.fail(`groups nested deeper than ${groupDepthMax}`)
+    const before = this.set
+    const { groupCount } = this
+    const condition = this.group(options)
+    if (condition?.type !== 'look' || (condition.negative && this.groupCount > groupCount))
+      return this.fail('this conditional group is not supported', start)
+    const own = { ...options }
+    const yes = this.sequence(own)
+    const whenYes = this.set
+    this.set = before
+    const no = this.eat('|') ? this.sequence(own) : empty
+    this.set = this.set.intersection(whenYes)
+    this.depth--
+    return this.close(
+      {
+        type: 'alternation',
+        items: [
+          { type: 'sequence', items: [condition, yes] },
+          { type: 'sequence', items: [{ ...condition, negative: !condition.negative }, no] },
+        ],
+      },
+      start,
+    )
   }
 
   close(node: Node, start: number): Node {
@@ -367,14 +425,17 @@ class Parser {
     const item = this.close(this.alternation(options), start)
     this.set = new Set(this.set).add(index)
     this.closed.add(index)
+    if (!this.bodies.has(index)) this.bodies.set(index, item)
     return { type: 'group', index, item }
   }
 
   look(options: Options, behind: boolean, negative: boolean, start: number): Node {
     const before = this.set
+    const callsBefore = this.calls.length
     const item = this.close(this.alternation(options), start)
     if (negative) this.set = before
     if (behind) {
+      if (this.calls.length > callsBefore) this.fail('subroutine calls in a lookbehind are not supported', start)
       for (const branch of item.type === 'alternation' ? item.items : [item]) {
         if (lengthOf(branch) < 0) this.fail('lookbehind is not of fixed length', start)
       }
@@ -500,12 +561,23 @@ class Parser {
     const found = /^(?:([+-]?\d{1,4})|\{([+-]?\d{1,4})\}|\{([A-Za-z_]\w*)\})/.exec(
       this.source.slice(this.at, this.at + 40),
     )
-    if (found === null) return this.fail('recursion and subroutine calls are not supported', start)
+    if (found === null) return this.gCall(start)
     this.at += found[0].length
     if (found[3] !== undefined) return this.named(found[3], options)
     const number = found[1] ?? found[2] ?? ''
     const index = number.startsWith('-') ? this.groupCount + 1 + Number(number) : Number(number)
     return this.reference(number.startsWith('+') ? -1 : index, options)
+  }
+
+  /** `\g<name>`, `\g'1'`: a call. */
+  gCall(start: number): Node {
+    const found = /^(?:<([^>]*)>|'([^']*)')/.exec(this.source.slice(this.at, this.at + 40))
+    const target = found?.[1] ?? found?.[2] ?? ''
+    const number = /^([+-]?)(\d{1,4})$/.exec(target)
+    if (found === null || (number === null && !/^[A-Za-z_]\w*$/.test(target)))
+      return this.fail('\\g without a group', start)
+    this.at += found[0].length
+    return this.call(number === null ? target : this.numbered(number[1] ?? '', Number(number[2])), start)
   }
 
   /** An escape that means one character or a property set, inside or outside of a class. `at` is behind the backslash. */
