@@ -13,7 +13,7 @@ import {
 import { categories, category, dynamicFieldsMax, type FieldSlots, field, staticIndex } from './fields.ts'
 import { jsonText } from './json-text.ts'
 import type { Problems } from './problems.ts'
-import { runawayReason } from './runaway.ts'
+import { emptyRoundReason, runawayReason } from './runaway.ts'
 import { expandVariables } from './variables.ts'
 
 /** Longest text of one decoder element, repeated ones together, in bytes. */
@@ -308,6 +308,9 @@ class DecoderLoader {
           'PATTERN_RUNAWAY',
           `decoder '${name}': <${key}>: ${reason}; on hostile text it runs in linear time or until it is cut off. Better write it without`,
         )
+      const emptyRound = emptyRoundReason(compiled.pattern)
+      if (emptyRound !== null)
+        this.#problems.warning(file, joined.at, 'PATTERN_EMPTY_ROUND', `decoder '${name}': <${key}>: ${emptyRound}`)
       return compiled.pattern
     }
     this.#problems.error(

@@ -27,7 +27,7 @@ import { categories, dynamicFieldsMax, type FieldSlots, staticIndex } from './fi
 import type { Problems } from './problems.ts'
 import type { Condition, Correlation, FieldRef, Rule, RuleBody, RuleMitre } from './rule.ts'
 import { type Place, RuleTree } from './rule-tree.ts'
-import { runawayReason } from './runaway.ts'
+import { emptyRoundReason, runawayReason } from './runaway.ts'
 import { parseTimeWindow, parseWeekdays } from './time-window.ts'
 import { expandVariables } from './variables.ts'
 
@@ -449,6 +449,9 @@ class RuleLoader {
           'PATTERN_RUNAWAY',
           `rule ${id}: <${element}>: ${reason}; on hostile text it runs in linear time or until it is cut off. Better write it without`,
         )
+      const emptyRound = emptyRoundReason(compiled.pattern)
+      if (emptyRound !== null)
+        this.#problems.warning(file, at, 'PATTERN_EMPTY_ROUND', `rule ${id}: <${element}>: ${emptyRound}`)
       return compiled.pattern
     }
     this.#problems.error(

@@ -231,6 +231,23 @@ describe('what is wrong is told with its place', () => {
       ['LIST_NOT_LOADED 2:26'],
     ],
     [
+      'a loop with a round that may be empty is one',
+      one(rule(100, 3, '<match type="pcre2">(a|)*b</match>')),
+      ['PATTERN_EMPTY_ROUND 2:26'],
+    ],
+    [
+      'one that tries the empty round first is one',
+      one(rule(100, 3, '<match type="pcre2">(?:|a)*b</match>')),
+      ['PATTERN_EMPTY_ROUND 2:26'],
+    ],
+    ['one whose empty round nobody sees is none', one(rule(100, 3, '<match type="pcre2">(?:ab|)*c</match>')), []],
+    ['a loop that takes something is none', one(rule(100, 3, '<match type="pcre2">(?:(a)b?)*b</match>')), []],
+    [
+      'such a loop of a decoder is one',
+      { decoders: '<decoder name="x"><prematch type="pcre2">^(a|)+ </prematch></decoder>' },
+      ['PATTERN_EMPTY_ROUND 1:19'],
+    ],
+    [
       'a rule that would hang in too many places is one',
       // Each below the two before it: the places are the Fibonacci numbers.
       one(

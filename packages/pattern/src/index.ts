@@ -12,7 +12,7 @@ export {
 export { classify } from './hazard.ts'
 export { compileOsmatch } from './osmatch.ts'
 export { compileOsregex } from './osregex.ts'
-export { catastropheOf, compilePcre2 } from './pcre2.ts'
+export { catastropheOf, compilePcre2, emptyRoundOf } from './pcre2.ts'
 export { type CorpusResult, runRegexCorpus } from './regex-corpus.ts'
 export { compileString } from './string.ts'
 export { type Guarded, mayRun, withDeadline, withoutPatterns } from './watchdog.ts'

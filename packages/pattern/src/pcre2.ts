@@ -11,6 +11,7 @@ import { gapTest } from './pcre2-gaps.ts'
 import { type Hazard, hazardOf, tooBig } from './pcre2-hazard.ts'
 import { needsOf, prefixesOf } from './pcre2-literals.ts'
 import { linearPrefix } from './pcre2-prefix.ts'
+import { hasVisibleEmptyRound } from './pcre2-rounds.ts'
 import { type Node, type Pcre2Syntax, parsePcre2 } from './pcre2-syntax.ts'
 import { mayRun, noteRunning } from './watchdog.ts'
 
@@ -90,6 +91,10 @@ class Pcre2Pattern implements Pattern {
   get catastrophe(): string | null {
     const { exponential, reason } = this.#judged()
     return exponential && reason !== tooBig ? reason : null
+  }
+
+  get hasVisibleEmptyRound(): boolean {
+    return hasVisibleEmptyRound(this.#syntax.root)
   }
 
   get hazard(): string | null {
@@ -282,4 +287,9 @@ class Re2Matcher implements Matcher {
 /** Why a pcre2 pattern is catastrophic (exponential) for a backtracking matcher; null for all others. */
 export function catastropheOf(pattern: Pattern): string | null {
   return pattern instanceof Pcre2Pattern ? pattern.catastrophe : null
+}
+
+/** Whether a pcre2 pattern has a loop with a round that may be empty, so that its groups or its end may differ from the reference's. */
+export function emptyRoundOf(pattern: Pattern): boolean {
+  return pattern instanceof Pcre2Pattern && pattern.hasVisibleEmptyRound
 }
