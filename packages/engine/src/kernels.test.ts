@@ -1,9 +1,14 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { MatchWriter } from './batch.ts'
 import { ByteText } from './byte-text.ts'
+import { Correlator } from './correlator.ts'
 import { jsonText } from './json-text.ts'
 import { followEnd, Kernels, textAt } from './kernels.ts'
 import { LiteralScanner } from './literal-scanner.ts'
+import { Matcher } from './matcher.ts'
+import { OutputBuffers } from './output-buffers.ts'
+import { loadTest } from './test-ruleset.ts'
 
 function made(): Kernels {
   const kernels = Kernels.make()
@@ -26,6 +31,50 @@ const text = fc.oneof(
 function sees(scanner: LiteralScanner, subject: string): boolean {
   const stamp = scanner.scan(subject, 0)
   return scanner.seen[0] === stamp
+}
+
+/** What becomes of a few events, archives included. */
+function judged(): string {
+  const ruleset = loadTest({
+    decoders: '<decoder name="json"><prematch>^{</prematch><plugin_decoder>JSON_Decoder</plugin_decoder></decoder>',
+    rules: `<group name="g,"><rule id="100" level="3"><decoded_as>json</decoded_as><description>x</description></rule>
+      <rule id="101" level="5"><if_sid>100</if_sid><match>needle "in"</match><description>y</description></rule></group>`,
+  })
+  const options = {
+    managerName: 'm',
+    outputs: { alertsJson: true, alertsText: false, archivesJson: true, archivesText: false },
+  }
+  const [matcher, writer] = [new Matcher(ruleset, options), new MatchWriter()]
+  const [correlator, out] = [new Correlator(ruleset, options), new OutputBuffers()]
+  for (let n = 0; n < 3; n++)
+    for (const value of ['plain', 'a \\"quote\\"', `needle \\"in\\" a long text ${'x'.repeat(80)}`])
+      matcher.match(
+        { queue: 49, location: 'l', body: `{"a":{"b":"${value}","n":${n}},"c":["x","y"],"d":true}`, timeMs: 0 },
+        writer,
+      )
+  correlator.consume(writer.finish(), 0, out)
+  const { alertsJson, archivesJson } = out.take()
+  return alertsJson.latin1Slice() + archivesJson.latin1Slice()
+}
+const alertWithKernels = judged()
+
+/** Runs something while memory for WebAssembly cannot be had. */
+function withMemoryFault(fault: Error, run: () => void): void {
+  class Memory {
+    constructor() {
+      throw fault
+    }
+  }
+  const real: object = Reflect.get(globalThis, 'WebAssembly')
+  vi.stubGlobal(
+    'WebAssembly',
+    new Proxy(real, { get: (target, key) => (key === 'Memory' ? Memory : Reflect.get(target, key)) }),
+  )
+  try {
+    run()
+  } finally {
+    vi.unstubAllGlobals()
+  }
 }
 
 describe('compiled loops', () => {
@@ -157,6 +206,17 @@ describe('compiled loops', () => {
     }
     kernels.clearPieces()
     expect(kernels.gather()).not.toBeNull()
+  })
+
+  test('where no memory can be reserved the same comes out without', () => {
+    withMemoryFault(new RangeError('could not allocate memory'), () => {
+      expect(Kernels.make()).toBeNull()
+      expect(judged()).toBe(alertWithKernels)
+    })
+  })
+
+  test('another fault is not hidden', () => {
+    withMemoryFault(new TypeError('no'), () => expect(() => Kernels.make()).toThrow(TypeError))
   })
 
   test('nothing learnt leads nowhere', () => {

@@ -47,6 +47,7 @@ export const followEnd = {
 
 /** What is used of the engine's own WebAssembly, which the type packages here leave out. */
 declare namespace WebAssembly {
+  class CompileError extends Error {}
   class Module {
     constructor(code: Uint8Array)
   }
@@ -97,15 +98,15 @@ export class Kernels {
     this.bytes.set(wideningTable(), tableAt)
   }
 
-  /** Null where the process may not reserve the memory. */
+  /** Null where the process may not reserve the memory, or the processor lacks what the loops need. */
   static make(): Kernels | null {
-    module ??= new WebAssembly.Module(Buffer.from(kernelBytes, 'base64'))
     try {
+      module ??= new WebAssembly.Module(Buffer.from(kernelBytes, 'base64'))
       const memory = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages })
       const { exports } = new WebAssembly.Instance(module, { env: { memory } })
       return isExports(exports) ? new Kernels(memory, exports) : null
     } catch (error) {
-      if (error instanceof RangeError) return null
+      if (error instanceof RangeError || error instanceof WebAssembly.CompileError) return null
       throw error
     }
   }
