@@ -311,6 +311,36 @@ describe('8192 events are remembered, whether a rule looks back at them or not',
   }
 })
 
+describe('what is remembered of long logs has a bound in bytes', () => {
+  const long = 'x'.repeat(60_000)
+  test('alerts', () => {
+    const ruleset = of(base + rule(101, 10, '<if_matched_sid>100</if_matched_sid><same_srcip/>'))
+    const from = (srcip: string) => JSON.stringify({ srcip, long })
+    const count = Math.ceil((192 * 2 ** 20) / from('1000').length) + 20
+    const logs = [...Array.from({ length: count }, (_, n) => from(String(1000 + n))), from('1000'), from('1100')]
+    expect(
+      produced(
+        ruleset,
+        logs.map(() => 0),
+        logs,
+      ).slice(-2),
+    ).toEqual([100, 101])
+  })
+  test('last logs of check_diff', () => {
+    const ruleset = of(rule(101, 9, '<match>^out</match><check_diff/>'))
+    const from = (host: number, log: string) => `Dec 29 10:00:01 host${host} out ${log}`
+    const count = Math.ceil((64 * 2 ** 20) / 60_000) + 20
+    const logs = [...Array.from({ length: count }, (_, n) => from(n, long)), from(0, 'a'), from(100, 'a')]
+    expect(
+      produced(
+        ruleset,
+        logs.map(() => 0),
+        logs,
+      ).slice(-2),
+    ).toEqual([0, 101])
+  })
+})
+
 describe('ignore windows', () => {
   const ruleset = of(rule(100, 5, '<match>a</match>') + rule(101, 9, '<if_sid>100</if_sid>', ' ignore="60"'))
   test('in production the parent takes the place', () =>

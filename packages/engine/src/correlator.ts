@@ -41,8 +41,9 @@ export interface CorrelatorCounters {
 
 /** Most first-time-seen keys kept; the oldest go. */
 const firstSeenMax = 500_000
-/** Most last logs kept for `check_diff`, and the longest one, in bytes. */
+/** Most last logs kept for `check_diff`, their bytes, and the longest one's. */
 const diffsMax = 20_000
+const diffBytesMax = 64 * 2 ** 20
 const diffLengthMax = 65_536
 /** Previous lines that an alert shows at most. */
 const lastEventsMax = 11
@@ -68,6 +69,7 @@ export class Correlator {
   readonly #firstSeen = new Set<string>()
   #idsKeys: string[] = []
   readonly #diffs = new Map<string, string>()
+  #diffBytes = 0
   readonly #accumulator = new Accumulator()
   /** Made when first wanted: a matcher takes time and memory, and most sessions never defer. */
   #deferredMatcher: Matcher | null = null
@@ -187,7 +189,7 @@ export class Correlator {
     }
     for (const key of snapshot.firstSeen) this.#firstSeen.add(key)
     this.#idsKeys = snapshot.idsKeys
-    for (const [key, log] of snapshot.diffs) this.#diffs.set(key, log)
+    for (const [key, log] of snapshot.diffs) this.#keepDiff(key, log)
     for (const [key, time, values] of snapshot.accumulated)
       this.#accumulator.records.set(key, { time, values: new Map(values) })
     const numbers = new Map(fieldRefs.map((ref, number) => [refKey(ref), number]))
@@ -400,13 +402,22 @@ export class Correlator {
     const key = `${rule.id} ${this.#text(header.host)}`
     const before = this.#diffs.get(key)
     if (before === log) return false
-    if (before === undefined && this.#diffs.size >= diffsMax)
-      this.#diffs.delete(this.#diffs.keys().next().value as string)
-    this.#diffs.set(key, log)
+    this.#keepDiff(key, log)
     if (before === undefined) return false
     this.#previousLog = before
     this.#lastEvents = ['Previous output:', before]
     return true
+  }
+
+  /** The oldest go for a new one that has no room. */
+  #keepDiff(key: string, log: string): void {
+    this.#diffBytes += log.length - (this.#diffs.get(key)?.length ?? 0)
+    this.#diffs.set(key, log)
+    for (const [oldest, text] of this.#diffs) {
+      if (oldest === key || (this.#diffs.size <= diffsMax && this.#diffBytes <= diffBytesMax)) break
+      this.#diffs.delete(oldest)
+      this.#diffBytes -= text.length
+    }
   }
 
   #isFirstSeen(): boolean {

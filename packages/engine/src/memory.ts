@@ -7,6 +7,8 @@ import type { Ruleset } from './ruleset.ts'
 
 /** Most remembered events, those that no rule looks back at included (spec: engine, part 10.1). */
 export const rememberedMax = 8192
+/** Most bytes of their logs: 8192 of the usual size are far from it, as many of the largest would be a gigabyte. */
+const rememberedBytesMax = 192 * 2 ** 20
 /** How many go at least when that is reached. */
 const dropMin = 10
 
@@ -101,6 +103,7 @@ export class Memory {
   /** In order of arrival; an event that no rule looks back at is its time alone. */
   #all: (Remembered | number)[] = []
   #head = 0
+  #bytes = 0
 
   constructor({ rules, byId, fieldRefs, frequencyMax }: Ruleset) {
     // The reference takes the largest frequency, less 2 as it is kept, for seconds.
@@ -159,10 +162,12 @@ export class Memory {
 
   #push(event: Remembered | number, now: number): void {
     this.#all.push(event)
-    if (this.size <= rememberedMax) return
+    this.#bytes += bytesOf(event)
+    if (this.size <= rememberedMax && this.#bytes <= rememberedBytesMax) return
     for (let n = 0; this.size > 1; n++) {
       const oldest = this.#all[this.#head] as Remembered | number
-      if (n >= dropMin && now - (typeof oldest === 'number' ? oldest : oldest.time) <= this.#ageMax) break
+      const isOld = now - (typeof oldest === 'number' ? oldest : oldest.time) > this.#ageMax
+      if (n >= dropMin && !isOld && this.#bytes <= rememberedBytesMax) break
       this.#forgetOldest(oldest)
     }
   }
@@ -173,6 +178,7 @@ export class Memory {
         queue.dropOldest()
         if (queue.isEmpty) queue.view.queues.delete(queue.key)
       }
+    this.#bytes -= bytesOf(oldest)
     this.#head++
     if (this.#head > 1024) {
       this.#all = this.#all.slice(this.#head)
@@ -185,6 +191,10 @@ export class Memory {
     for (let n = this.#head; n < this.#all.length; n++) yield this.#all[n] as Remembered | number
   }
 }
+
+/** Bytes of an event's logs. */
+const bytesOf = (event: Remembered | number): number =>
+  typeof event === 'number' ? 0 : event.fullLog.length + event.log.length
 
 export function sameRef(a: FieldRef, b: FieldRef): boolean {
   if (a.kind === 'static') return b.kind === 'static' && a.index === b.index
