@@ -52,6 +52,11 @@ const cases: [says: string, files: SourceFile[], problems: string[]][] = [
     [engine, source('engine/src/a.ts', `/** Date.now in a comment */\nconst t = Date.now()`)],
     ['packages/engine/src/a.ts:2: engine has no I/O, no clock and no randomness: Date.now'],
   ],
+  [
+    'takes a call of a function `from` for no import',
+    [engine, source('engine/src/a.ts', `const x = from('1000')`)],
+    [],
+  ],
   ['lets a test use the tools of the root', [root, engine, source('engine/src/a.test.ts', `import 'vitest'`)], []],
   [
     'lets a test use a room that devDependencies list',

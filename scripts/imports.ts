@@ -60,7 +60,7 @@ interface ImportLine {
   readonly line: number
 }
 
-const importPattern = /(?:^|[\s;])(?:from|import)\s*\(?\s*(['"])([^'"\n]+)\1/g
+const importPattern = /(?:^|[\s;])(?:from\s*|import\s*\(?\s*)(['"])([^'"\n]+)\1/g
 
 /** Problems of all rooms, in the order of the files; empty when there is none. Files that are no room's are passed over. */
 export function importProblems(files: readonly SourceFile[]): string[] {
