@@ -139,8 +139,11 @@ test.skipIf(process.platform !== 'linux')(
     try {
       for (const socket of held) socket.on('error', () => {})
       await Promise.all(held.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
-      expect(await say(port, ['x\n'], { socket: from('127.0.2.1') })).not.toContain('you said')
-      expect([server.counters.closed.too_many, told]).toEqual([1, ['too_many 127.0.2.1']])
+      // The system takes connections before the server does, and some again when many come at once: until all are in, there is room.
+      for (let answer = 'you said x'; answer === 'you said x'; )
+        answer = await say(port, ['x\n'], { socket: from('127.0.2.1') })
+      expect(told).toContain('too_many 127.0.2.1')
+      expect(server.counters.closed.too_many).toBe(told.length)
       held[0]?.destroy()
       for (let answer = ''; answer !== 'you said x'; ) answer = await say(port, ['x\n'], { socket: from('127.0.2.2') })
     } finally {
