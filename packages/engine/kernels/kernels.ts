@@ -1,5 +1,5 @@
 /**
- * The three loops over an event's bytes that JavaScript runs slowly, in AssemblyScript: escaping, looking for literals, following JSON. `src/kernels.ts` lays out
+ * The loops over an event's bytes that JavaScript runs slowly, in AssemblyScript: escaping, looking for literals, following JSON, putting pieces together. `src/kernels.ts` lays out
  * the memory and says what goes in and out; `src/kernel-bytes.ts` holds what this compiles to (`node scripts/write-kernels.ts`). Nothing here allocates, and nothing is
  * read or written but through the addresses that are passed in. Loads may read up to 16 bytes behind a text, never more.
  */

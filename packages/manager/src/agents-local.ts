@@ -4,8 +4,8 @@
  * In: a little-endian 32-bit length and a JSON request, as often as one likes. Out: the same framing, `{"error":0,"data":…}` or a code with a sentence. Wrong: a length
  * beyond the bound, or a sender that dawdles, ends the connection; nothing throws on input.
  */
-import { mkdirSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { mkdirSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { parseDuration } from '@dogwatch/config'
 import {
@@ -21,7 +21,7 @@ import {
 } from '@dogwatch/protocol'
 import type { EnrolmentPolicy } from './agents-enrol.ts'
 import type { LocalRequest } from './agents-registry.ts'
-import { withSocketPath } from './control-protocol.ts'
+import { listenLocally } from './local-socket.ts'
 
 /** What the socket is handed; the registry of agents has it. */
 export interface LocalAgents {
@@ -159,19 +159,6 @@ export async function startLocal(
 ): Promise<() => Promise<void>> {
   const path = localSocketPath(home)
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
-  rmSync(path, { force: true })
-  const open = new Set<Socket>()
-  const server = createServer((socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
-    socket.on('error', () => {}) // an asker that went away; `close` follows
-    socket.setTimeout(idleMs, () => socket.destroy())
-    const reader = new FrameReader(requestLengthMax)
-    socket.on('data', (chunk) => {
-      for (const message of reader.push(chunk)) socket.write(frame(Buffer.from(JSON.stringify(answerTo(message)))))
-      if (reader.isBroken) socket.destroy()
-    })
-  })
   const answerTo = (message: Buffer): Answer => {
     try {
       return answerLocal(agents, purges, message.toString('utf8'), Date.now())
@@ -180,30 +167,14 @@ export async function startLocal(
       return failed('internal')
     }
   }
-  server.maxConnections = connectionsMax
-  // Never there with wider rights, so the mask is set before it is made.
-  const mask = process.umask(0o117)
-  try {
-    await withSocketPath(path, (short) => listen(server, short))
-  } finally {
-    process.umask(mask)
+  const onSocket = (socket: Socket): void => {
+    socket.on('error', () => {}) // an asker that went away; `close` follows
+    socket.setTimeout(idleMs, () => socket.destroy())
+    const reader = new FrameReader(requestLengthMax)
+    socket.on('data', (chunk) => {
+      for (const message of reader.push(chunk)) socket.write(frame(Buffer.from(JSON.stringify(answerTo(message)))))
+      if (reader.isBroken) socket.destroy()
+    })
   }
-  return () =>
-    new Promise((resolve) => {
-      server.close(() => {
-        rmSync(path, { force: true })
-        resolve()
-      })
-      for (const socket of open) socket.destroy()
-    })
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  return listenLocally(path, { umask: 0o117, connectionsMax, onSocket })
 }

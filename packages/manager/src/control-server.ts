@@ -1,6 +1,6 @@
 /** The control socket of the running manager: `reload`, `status` and `agents`, for the same user only. A request is one short line; a sender that dawdles is cut off. */
-import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { chmodSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import {
   type ControlAnswers,
   type ControlRequest,
@@ -8,8 +8,8 @@ import {
   controlRequestMax,
   controlSocketPath,
   parseRequest,
-  withSocketPath,
 } from './control-protocol.ts'
+import { listenLocally } from './local-socket.ts'
 
 export type ControlHandlers = {
   readonly [C in keyof ControlAnswers]: (request: ControlRequests[C]) => Promise<ControlAnswers[C]> | ControlAnswers[C]
@@ -27,42 +27,10 @@ export interface ControlServer {
 /** Listens on the home's control socket; a stale one is replaced, since the home's lock is held. */
 export async function startControl(home: string, handlers: ControlHandlers): Promise<ControlServer> {
   const path = controlSocketPath(home)
-  rmSync(path, { force: true })
-  const open = new Set<Socket>()
-  const server = createServer((socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
-    serve(socket, handlers)
-  })
-  server.maxConnections = connectionsMax
-  // The socket must never be there with wider rights, so the mask is set before it is made.
-  const mask = process.umask(0o177)
-  try {
-    await withSocketPath(path, (short) => listen(server, short))
-  } finally {
-    process.umask(mask)
-  }
+  const onSocket = (socket: Socket): void => serve(socket, handlers)
+  const close = await listenLocally(path, { umask: 0o177, connectionsMax, onSocket })
   chmodSync(path, 0o600)
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          rmSync(path, { force: true })
-          resolve()
-        })
-        for (const socket of open) socket.destroy()
-      }),
-  }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  return { close }
 }
 
 function serve(socket: Socket, handlers: ControlHandlers): void {
